@@ -1,0 +1,255 @@
+/**
+ * The part of a record after `name: `, as the kernel's print formats write it. tracefs, trace-cmd and perf all
+ * print it, each behind a header of its own, so it is read in one place.
+ *
+ * Sources: include/trace/events/{module,timer,workqueue,rcu,sched}.h, kernel/trace/trace_kprobe.c and
+ * kernel/trace/trace_syscalls.c of Linux 5.10 to 7.2. Seen on 6.1 and 6.12.
+ */
+import type { DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
+import { createCodeTable } from './code.ts';
+
+/** What a record's header says, whoever printed it. */
+export interface Head {
+  readonly line: number;
+  readonly ts: number;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly comm: string;
+  readonly context: ExecContext;
+}
+
+/** The body did not match its event. `at` is the offset in the body where it stopped making sense. */
+export interface Malformed {
+  readonly at: number;
+  readonly message: string;
+}
+
+/** An event, a complaint, or nothing: the record is not about module life. */
+export type Read = Event | Malformed | undefined;
+
+export interface EventReader {
+  /** A tracepoint by its bare name (no system prefix). */
+  tracepoint(name: string, body: string, head: Head): Read;
+  /** A dynamic event: `body` starts with the parenthesis that tells what was probed. */
+  dynamic(name: string, body: string, head: Head): Read;
+  /** `sys_delete_module(…)` and `sys_delete_module -> 0x0`, which tracefs prints in place of `name: body`. */
+  syscall(text: string, head: Head): Read;
+}
+
+/** Tracepoints this reader understands, for collectors that want to skip all others early. */
+export const tracepointNames: readonly string[] = [
+  'module_load',
+  'module_free',
+  'module_get',
+  'module_put',
+  'module_request',
+  'timer_start',
+  'timer_cancel',
+  'timer_expire_entry',
+  'timer_expire_exit',
+  'hrtimer_start',
+  'hrtimer_cancel',
+  'hrtimer_expire_entry',
+  'hrtimer_expire_exit',
+  'workqueue_queue_work',
+  'workqueue_execute_start',
+  'workqueue_execute_end',
+  'rcu_callback',
+  'rcu_invoke_callback',
+  'sched_waking',
+  'sched_wakeup',
+  'sched_process_exit',
+  'sched_process_exec',
+  'sched_kthread_stop',
+  'sched_kthread_stop_ret',
+  'console',
+  'sys_enter_delete_module',
+  'sys_exit_delete_module',
+  'sys_enter_init_module',
+  'sys_exit_init_module',
+  'sys_enter_finit_module',
+  'sys_exit_finit_module',
+];
+
+const REF = /^(\S+) call_site=(.+) refcnt=(-?\d+)\s*$/;
+/** The same under trace_options `fields` (since 6.4) and `trace-cmd report -R`. */
+const REF_FIELDS = /^ip=(\S+)(?: \([^)]*\))? refcnt=(?:(-?\d+)|0x[0-9a-f]+ \((-?\d+)\)) name=(\S+)\s*$/;
+const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
+const REQUEST = /^(.+) wait=([01]) call_site=(.+?)\s*$/;
+const PROBE = /^\((.*?)\)(?: |$)/;
+const ARGUMENT = /([A-Za-z_]\w*)=("(?:.*?)"(?= [A-Za-z_]\w*=|\s*$)|\S+)/g;
+const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)/;
+const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
+/** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
+const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
+const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|Oops: [^\n]*)/;
+
+/**
+ * @param returnOrder what a return probe prints first: the kernel's own text has `(caller <- function)`,
+ *   libtraceevent's rendering of the same record (trace-cmd, perf) `(function <- caller)`.
+ */
+export function createEventReader(returnOrder: 'caller-first' | 'function-first'): EventReader {
+  const code = createCodeTable();
+  /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
+  const watched = new Set<string>();
+
+  function reference(kind: 'module_get' | 'module_put', body: string, head: Head): Read {
+    const plain = REF.exec(body);
+    const fields = plain ? undefined : REF_FIELDS.exec(body);
+    const module = plain?.[1] ?? fields?.[4];
+    const callSite = code(plain?.[2] ?? fields?.[1] ?? '');
+    const refcnt = Number(plain?.[3] ?? fields?.[2] ?? fields?.[3]);
+    if (module === undefined || callSite === undefined) {
+      return malformed(body, [' call_site=', ' refcnt='], '"MODULE call_site=SYMBOL refcnt=N"');
+    }
+    return { kind, ...placed(head), module, callSite, refcnt };
+  }
+
+  function deferred(kind: DeferredKind, body: string, head: Head): Read {
+    const object = OBJECT.exec(body)?.[1];
+    if (object === undefined) return undefined;
+    const fn = code(FUNCTION.exec(body)?.[1] ?? '');
+    if (fn !== undefined && (fn.module !== undefined || fn.address !== undefined)) watched.add(object);
+    else if (fn?.symbol !== undefined) watched.delete(object);
+    if (!watched.has(object)) return undefined;
+    return { kind, ...placed(head), object, ...(fn === undefined ? {} : { fn }) };
+  }
+
+  function sched(kind: SchedKind, body: string, head: Head): Read {
+    // comm= comes first and may hold anything; pid= is searched from the right.
+    const at = body.lastIndexOf('pid=');
+    const printed = at < 0 ? WOKEN.exec(body)?.[1] : body.slice(at + 4);
+    const target = printed === undefined ? head.pid : Number.parseInt(printed, 10);
+    return { kind, ...placed(head), target };
+  }
+
+  function syscallEnter(syscall: ModuleSyscall, body: string, head: Head): Read {
+    const flags = /\bflags: (?:0x)?([0-9a-f]+)/.exec(body)?.[1];
+    return {
+      kind: 'syscall_enter',
+      ...placed(head),
+      syscall,
+      ...(syscall === 'delete_module' && flags !== undefined ? { flags: Number.parseInt(flags, 16) } : {}),
+    };
+  }
+
+  function syscallExit(syscall: ModuleSyscall, body: string, head: Head): Read {
+    const value = /(-?\d+|0x[0-9a-f]+)\s*$/.exec(body)?.[1];
+    if (value === undefined) return { at: 0, message: `expected the return value of ${syscall}` };
+    return { kind: 'syscall_exit', ...placed(head), syscall, ret: Number(BigInt.asIntN(64, BigInt(value))) };
+  }
+
+  return {
+    tracepoint(name, body, head) {
+      switch (name) {
+        case 'module_get':
+        case 'module_put':
+          return reference(name, body, head);
+        case 'module_load': {
+          const raw = LOAD_FIELDS.exec(body)?.[1];
+          const space = body.indexOf(' ');
+          const module = raw ?? (space < 0 ? body : body.slice(0, space)).trim();
+          if (module === '') return { at: 0, message: 'expected "MODULE TAINTS"' };
+          const taints = raw === undefined && space >= 0 ? body.slice(space).trim() : '';
+          return { kind: 'module_load', ...placed(head), module, taints };
+        }
+        case 'module_free': {
+          const module = body.replace(/^name=/, '').trim();
+          if (module === '' || module.includes(' ')) return { at: 0, message: 'expected "MODULE"' };
+          return { kind: 'module_free', ...placed(head), module };
+        }
+        case 'module_request': {
+          const [, alias, wait, site] = REQUEST.exec(body) ?? [];
+          const callSite = code(site ?? '');
+          if (alias === undefined || callSite === undefined) {
+            return malformed(body, [' wait=', ' call_site='], '"ALIAS wait=0|1 call_site=SYMBOL"');
+          }
+          return { kind: 'module_request', ...placed(head), alias, wait: wait === '1', callSite };
+        }
+        case 'console': {
+          const message = FAULT.exec(body)?.[1];
+          if (message === undefined) return undefined;
+          const address = /address: (?:0x)?([0-9a-f]{8,16})/.exec(message)?.[1];
+          return {
+            kind: 'kernel_fault',
+            ...placed(head),
+            what: message.startsWith('WARNING') ? 'warn' : 'oops',
+            message,
+            ...(address === undefined ? {} : { address: `0x${address}` }),
+          };
+        }
+        case 'sys_enter_delete_module':
+        case 'sys_enter_init_module':
+        case 'sys_enter_finit_module':
+          return syscallEnter(name.slice('sys_enter_'.length) as ModuleSyscall, body, head);
+        case 'sys_exit_delete_module':
+        case 'sys_exit_init_module':
+        case 'sys_exit_finit_module':
+          return syscallExit(name.slice('sys_exit_'.length) as ModuleSyscall, body, head);
+        default:
+          if (name.startsWith('sched_')) return sched(name as SchedKind, body, head);
+          return deferred(name as DeferredKind, body, head);
+      }
+    },
+
+    dynamic(name, body, head) {
+      const inside = PROBE.exec(body)?.[1];
+      if (inside === undefined) return { at: 0, message: 'expected "(FUNCTION…)" after the name of a probe' };
+      const args: Record<string, string> = {};
+      for (const [, key, value] of body.slice(inside.length + 2).matchAll(ARGUMENT)) {
+        args[key!] = value!.startsWith('"') ? value!.slice(1, -1) : value!;
+      }
+      const arrow = inside.indexOf(' <- ');
+      if (arrow < 0) {
+        const fn = code(inside);
+        if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
+        return { kind: 'function_entry', ...placed(head), fn, probe: name, args };
+      }
+      const [first, second] = [inside.slice(0, arrow), inside.slice(arrow + 4)];
+      const fn = code(returnOrder === 'caller-first' ? second : first);
+      const caller = code(returnOrder === 'caller-first' ? first : second);
+      if (fn === undefined) return { at: arrow + 5, message: 'expected the function that returned' };
+      return {
+        kind: 'function_return',
+        ...placed(head),
+        fn,
+        probe: name,
+        ...(caller === undefined ? {} : { caller }),
+        args,
+      };
+    },
+
+    syscall(text, head) {
+      const [, syscall, rest] = /^sys_(delete_module|init_module|finit_module)(\(| -> )/.exec(text) ?? [];
+      if (syscall === undefined) return undefined;
+      const body = text.slice(4 + syscall.length);
+      return rest === '('
+        ? syscallEnter(syscall as ModuleSyscall, body, head)
+        : syscallExit(syscall as ModuleSyscall, body, head);
+    },
+  };
+}
+
+function placed(head: Head) {
+  return {
+    seq: 0,
+    input: 0,
+    line: head.line,
+    ts: head.ts,
+    cpu: head.cpu,
+    pid: head.pid,
+    comm: head.comm,
+    context: head.context,
+  };
+}
+
+/** Blames the first of `parts` that is missing, or the end of the body. */
+function malformed(body: string, parts: readonly string[], expected: string): Malformed {
+  let at = 0;
+  for (const part of parts) {
+    const found = body.indexOf(part, at);
+    if (found < 0) return { at: at === 0 ? 0 : body.length, message: `expected ${expected}` };
+    at = found + part.length;
+  }
+  return { at, message: `expected ${expected}` };
+}

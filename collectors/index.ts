@@ -1,0 +1,5 @@
+import type { Collector } from '../src/model/collector.ts';
+import { tracefs } from './tracefs/collector.ts';
+
+/** Asked in this order whether a capture is theirs: the most particular first. */
+export const collectors: readonly Collector[] = [tracefs];

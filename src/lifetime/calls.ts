@@ -1,0 +1,214 @@
+/**
+ * Calls into module text: entered, not yet returned. Per task, and per CPU for interrupts, because an interrupt
+ * only borrows the task it finds.
+ */
+import type { Event, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
+import { bareSymbol } from './sites.ts';
+
+export interface Call {
+  readonly entry: FunctionEntryEvent;
+  /** Function name as shown to people. */
+  readonly name: string;
+  /** The printed symbol cannot be the probed function: it was looked up after the module had gone. */
+  readonly late: boolean;
+  /** The kobject core was releasing an object in this task when the function was entered. */
+  readonly releasing: boolean;
+  readonly parent: Call | undefined;
+  returned: FunctionReturnEvent | undefined;
+  /** It must have returned, though no event says so: its task or CPU was seen elsewhere since. */
+  over: boolean;
+  /** Gets minus puts inside, per module. */
+  net: Map<string, number> | undefined;
+  /** Functions entered inside that free memory. */
+  frees: FunctionEntryEvent[] | undefined;
+}
+
+export interface CallTracker {
+  enter(entry: FunctionEntryEvent, releasing: boolean): Call;
+  /** The call that returned, if its entry was seen. */
+  leave(event: FunctionReturnEvent): Call | undefined;
+  /** The innermost call in flight where `event` happened. */
+  current(event: Event): Call | undefined;
+  /** `event` shows that calls on its CPU or in its task are over. */
+  observe(event: Event): void;
+  inFlight(): Call[];
+  /** Was a return probe on this function, as far as this capture shows? */
+  returnsAreSeen(call: Call): boolean;
+  /** Files this task opened through a probed `…_open` of module text and was not seen to release: the calls. */
+  opened(): readonly Call[];
+  /** Did this task enter the `…_open` that belongs to this function's name? */
+  openedBy(pid: number, name: string): boolean;
+}
+
+/** Open calls kept per task: a function without a return probe must not pile up. */
+const DEPTH = 64;
+
+export function createCallTracker(): CallTracker {
+  const stacks = new Map<string | number, Call[]>();
+  const opens = new Map<string, Call[]>();
+  const openers = new Set<string>();
+  const seen = new Map<string, { entries: number; returns: number; module: string | undefined }>();
+
+  function statsOf(name: string, module: string | undefined) {
+    let stats = seen.get(name);
+    if (stats === undefined) {
+      stats = { entries: 0, returns: 0, module };
+      seen.set(name, stats);
+    }
+    return stats;
+  }
+
+  function noteFile(call: Call): void {
+    const stem = fileStem(call.name);
+    if (stem === undefined) return;
+    const opening = call.name.endsWith('_open');
+    const list = opens.get(stem);
+    if (opening) {
+      openers.add(`${call.entry.pid} ${stem}`);
+      if (list === undefined) opens.set(stem, [call]);
+      else list.push(call);
+    } else if (list !== undefined) {
+      const mine = list.findLastIndex((open) => open.entry.pid === call.entry.pid);
+      list.splice(Math.max(mine, 0), 1);
+    }
+  }
+
+  function clear(key: string | number): void {
+    const stack = stacks.get(key);
+    if (stack === undefined) return;
+    for (const call of stack) call.over = true;
+    stacks.delete(key);
+  }
+
+  return {
+    enter(entry, releasing) {
+      const key = placeOf(entry);
+      let stack = stacks.get(key);
+      if (stack === undefined) {
+        stack = [];
+        stacks.set(key, stack);
+      }
+      const name = functionName(entry);
+      const stats = statsOf(name, entry.fn.module);
+      // Entered again although it was never seen to return: the earlier call is over.
+      const again = stats.returns === 0 ? stack.findIndex((call) => call.name === name) : -1;
+      if (again >= 0) for (const call of stack.splice(again)) call.over = true;
+      if (stack.length >= DEPTH) stack.shift()!.over = true;
+      stats.entries++;
+      const call: Call = {
+        entry,
+        name,
+        late: resolvedLate(entry),
+        releasing,
+        parent: stack.at(-1),
+        returned: undefined,
+        over: false,
+        net: undefined,
+        frees: undefined,
+      };
+      stack.push(call);
+      noteFile(call);
+      return call;
+    },
+
+    leave(event) {
+      const stack = stacks.get(placeOf(event));
+      if (stack === undefined) return undefined;
+      for (let i = stack.length - 1; i >= 0; i--) {
+        const call = stack[i]!;
+        if (!isReturnOf(event, call)) continue;
+        for (const inner of stack.splice(i + 1)) inner.over = true;
+        stack.pop();
+        if (stack.length === 0) stacks.delete(placeOf(event));
+        call.returned = event;
+        statsOf(call.name, call.entry.fn.module).returns++;
+        return call;
+      }
+      return undefined;
+    },
+
+    current(event) {
+      return stacks.get(placeOf(event))?.at(-1);
+    },
+
+    observe(event) {
+      if (event.context === 'task') {
+        clear(`${event.cpu}:softirq`);
+        clear(`${event.cpu}:hardirq`);
+        clear(`${event.cpu}:nmi`);
+      }
+      if (event.kind === 'syscall_enter' || event.kind === 'sched_process_exit') clear(event.pid);
+    },
+
+    inFlight() {
+      return [...stacks.values()].flat();
+    },
+
+    returnsAreSeen(call) {
+      if ((seen.get(call.name)?.returns ?? 0) > 0) return true;
+      // Probes are set in pairs by whoever sets them: if every other probed function of this module was seen to
+      // return, the return of this one would have been seen too.
+      const module = call.entry.fn.module;
+      let others = 0;
+      for (const [name, stats] of seen) {
+        if (name === call.name || stats.module !== module) continue;
+        if (stats.returns > 0) others++;
+        else if (!this.inFlight().some((open) => open.name === name)) return false;
+      }
+      return others > 0;
+    },
+
+    opened: () => [...opens.values()].flat(),
+    openedBy: (pid, name) => openers.has(`${pid} ${fileStem(name)}`),
+  };
+}
+
+/** Where code runs: a task, or a CPU's interrupt level; the idle tasks share pid 0, so they go by CPU. */
+export function placeOf(event: Event): string | number {
+  if (event.context === 'task' || event.context === 'unknown')
+    return event.pid > 0 ? event.pid : `idle:${event.cpu}`;
+  return `${event.cpu}:${event.context}`;
+}
+
+/** An entry probe sits on a function's first instruction: +0x0, or +0x4 behind endbr64. */
+export function resolvedLate(entry: FunctionEntryEvent): boolean {
+  const { symbol, offset, module } = entry.fn;
+  if (symbol === undefined) return true;
+  return (
+    module !== undefined &&
+    offset !== undefined &&
+    offset > 4 &&
+    bareSymbol(symbol) !== probeName(entry.probe)
+  );
+}
+
+/** The probed function: as printed where that can be right, else what the probe was called. */
+export function functionName(event: FunctionEntryEvent): string {
+  if (!resolvedLate(event)) return event.fn.symbol!;
+  const top = event.stack?.[0];
+  const framed = top === undefined ? undefined : /^([\w.]+)(?:\+0x[0-5])?(?:\/| |$)/.exec(top)?.[1];
+  return framed ?? probeName(event.probe);
+}
+
+/** `foo` of `foo_open`, `foo_release`, `foo_close`, `foo_frelease`: the file operations of one thing. */
+function fileStem(name: string): string | undefined {
+  return /^(.+?)_(?:open|f?release|close|fops_release)$/.exec(name)?.[1];
+}
+
+/** Names given by hand are mostly the function's own; tracefs and perf make `p_NAME_0` and `NAME__return`. */
+function probeName(probe: string): string {
+  return probe.replace(/^[pr]_(\w+)_\d+$/, '$1').replace(/(__return|_ret|_return|_exit_probe)$/, '');
+}
+
+function isReturnOf(event: FunctionReturnEvent, call: Call): boolean {
+  const { fn } = event;
+  const entered = call.entry.fn;
+  if (fn.address !== undefined || entered.address !== undefined) {
+    return fn.address === entered.address || (fn.address === undefined && fn.symbol === call.name);
+  }
+  if (fn.symbol !== entered.symbol) return false;
+  // Looked up too late, many functions print as one symbol; then the probes' names tell them apart.
+  if (call.late) return probeName(event.probe) === call.name || event.probe === call.entry.probe;
+  // The kernel prints a return without the module.
+  return fn.module === undefined || entered.module === undefined || fn.module === entered.module;
+}

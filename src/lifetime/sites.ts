@@ -1,0 +1,143 @@
+/**
+ * Who takes and drops references, by the function that does it. The kernel pairs some of them itself: an open
+ * file, a dependency, a probe being attached. Knowing those, a put can be matched with the right get although
+ * the two come from different functions, tasks and contexts.
+ */
+import type { Code } from '../model/event.ts';
+
+/**
+ * `file`: the VFS took it for an open file and drops it in __fput. `dependency`: another module links to this one.
+ * `tracer`: a probe was being attached; balanced by the tracer, never anybody's bug. `init`: the loader's own hold
+ * while init() runs. `own`: the module's own text. `foreign`: another module. `core`: the rest of vmlinux.
+ * `hidden`: a return probe or the graph tracer stood in the way, or only an address is known.
+ */
+export type Family = 'file' | 'dependency' | 'tracer' | 'init' | 'own' | 'foreign' | 'core' | 'hidden';
+
+/** Symbol families of Linux 2.6.36 to 7.2; inlining decides which of a row is printed. */
+const families: ReadonlyMap<string, Family> = new Map(
+  (
+    [
+      ['init', ['do_init_module', 'sys_init_module', 'SYSC_init_module', '__do_sys_init_module']],
+      [
+        'dependency',
+        [
+          'resolve_symbol',
+          'resolve_symbol_wait',
+          'ref_module',
+          'use_module',
+          'simplify_symbols',
+          'load_module',
+          'module_unload_free',
+        ],
+      ],
+      [
+        'tracer',
+        [
+          'register_kprobe',
+          '__register_kprobe',
+          'register_kretprobe',
+          'jump_label_text_reserved',
+          'static_call_text_reserved',
+          'check_kprobe_address_safe',
+          'kprobe_register',
+          'bpf_trampoline_module_get',
+          'bpf_trampoline_link_prog',
+          'bpf_trampoline_unlink_prog',
+          'btf_try_get_module',
+          'bpf_check_attach_target',
+          'bpf_prog_put',
+          '__bpf_tramp_prog_exit',
+          'bpf_kprobe_multi_link_attach',
+          'bpf_kprobe_multi_link_release',
+          'get_modules_for_addrs',
+          'kprobe_multi_put_modules',
+        ],
+      ],
+      [
+        'file',
+        [
+          'misc_open',
+          'chrdev_open',
+          'cdev_get',
+          'cdev_put',
+          'do_dentry_open',
+          '__fput',
+          '__fput_sync',
+          'fops_put',
+        ],
+      ],
+      [
+        'hidden',
+        [
+          'arch_rethook_trampoline',
+          'arch_kretprobe_trampoline',
+          '__kretprobe_trampoline',
+          'kretprobe_trampoline',
+          'return_to_handler',
+        ],
+      ],
+    ] satisfies [Family, string[]][]
+  ).flatMap(([family, symbols]) => symbols.map((symbol) => [symbol, family])),
+);
+
+/** Compiler suffixes change from build to build: `blkdev_get_by_dev.part.0` is `blkdev_get_by_dev`. */
+export function bareSymbol(symbol: string): string {
+  const dot = symbol.indexOf('.', 1);
+  return dot < 0 ? symbol : symbol.slice(0, dot);
+}
+
+const familyCache = new WeakMap<Code, Map<string, Family>>();
+
+/** What kind of taker or dropper `site` is for `module`. */
+export function familyOf(site: Code, module: string): Family {
+  let perModule = familyCache.get(site);
+  if (perModule === undefined) {
+    perModule = new Map();
+    familyCache.set(site, perModule);
+  }
+  let family = perModule.get(module);
+  if (family === undefined) {
+    family = classify(site, module);
+    perModule.set(module, family);
+  }
+  return family;
+}
+
+function classify(site: Code, module: string): Family {
+  if (site.symbol === undefined) return 'hidden';
+  if (site.module === module) return 'own';
+  if (site.module !== undefined) return 'foreign';
+  return families.get(bareSymbol(site.symbol)) ?? 'core';
+}
+
+/** May a put from family `put` give back what family `get` took? */
+export function mayPair(get: Family, put: Family): boolean {
+  if (put === 'hidden' || get === 'hidden') return !isClosed(get) && !isClosed(put);
+  if (isClosed(get) || isClosed(put)) return get === put;
+  // What the VFS took for a file it gives back itself; but a file may also have been taken by a subsystem's own
+  // open (drm_stub_open, snd_open: replace_fops), so a file put accepts any open-ended taker.
+  if (get === 'file') return put === 'file';
+  return true;
+}
+
+/** Families that only ever pair within themselves. */
+function isClosed(family: Family): boolean {
+  return family === 'dependency' || family === 'tracer' || family === 'init';
+}
+
+/** Do two function names speak of the same thing: `foo_open` and `foo_release`? */
+export function relatedNames(a: string, b: string): boolean {
+  return stem(a) === stem(b);
+}
+
+function stem(symbol: string): string {
+  const bare = bareSymbol(symbol);
+  const at = bare.lastIndexOf('_');
+  return at <= 0 ? bare : bare.slice(0, at);
+}
+
+/** How a place is shown to people. */
+export function placeName(code: Code): string {
+  if (code.symbol === undefined) return code.text;
+  return code.module === undefined ? code.symbol : `${code.symbol} [${code.module}]`;
+}

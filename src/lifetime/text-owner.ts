@@ -1,0 +1,91 @@
+/**
+ * Whose text is it? An address or a symbol looked up after an unload carries the name of whatever lives there now,
+ * or none. What the unload itself did tells: the function that rmmod ran between the system call and the free was
+ * the freed module's exit function, and other probes that print as neighbours of it lay in the same text.
+ */
+import type { Code } from '../model/event.ts';
+import { type Call, resolvedLate } from './calls.ts';
+import type { Incarnation, Unload } from './changes.ts';
+
+/** Largest distance from a module's text to its struct module while both share one allocation (before 6.4). */
+const REACH = 1n << 22n;
+/** Where x86-64 puts modules, for captures that tell no struct module at all. */
+const X86_MODULES = 0xffffffffc0000000n;
+
+/** Could this be a function in a module, and not in vmlinux? */
+export function mayBeModuleText(code: Code, known: Iterable<Incarnation>): boolean {
+  if (code.module !== undefined) return true;
+  if (code.address === undefined) return false;
+  const address = BigInt(code.address);
+  let told = false;
+  for (const { address: mod } of known) {
+    if (mod === undefined) continue;
+    told = true;
+    if (distance(address, BigInt(mod)) < REACH * 16n) return true;
+  }
+  return !told && address >= X86_MODULES;
+}
+
+/** Was `call` in the text of `incarnation`? Decided when the unload is over, from all that is known then. */
+export function isInTextOf(
+  call: Call,
+  incarnation: Incarnation,
+  unload: Unload | undefined,
+  all: Iterable<Incarnation>,
+): boolean {
+  return isCodeOf(call.entry.fn, call, incarnation, unload, all);
+}
+
+function isCodeOf(
+  fn: Code,
+  call: Call | undefined,
+  incarnation: Incarnation,
+  unload: Unload | undefined,
+  all: Iterable<Incarnation>,
+): boolean {
+  const late = call === undefined ? fn.symbol === undefined : resolvedLate(call.entry);
+  if (!late && fn.module !== undefined) {
+    return fn.module === incarnation.module && wasAlive(incarnation, call);
+  }
+  const framed = call?.entry.stack?.[0];
+  const frameModule = framed === undefined ? undefined : /\[([^\]]+)\]$/.exec(framed)?.[1];
+  if (frameModule !== undefined) return frameModule === incarnation.module && wasAlive(incarnation, call);
+  const exit = unload?.exit?.entry.fn;
+  if (fn.symbol !== undefined) {
+    return exit !== undefined && exit !== fn && exit.symbol === fn.symbol && exit.module === fn.module;
+  }
+  if (exit?.address !== undefined && distance(BigInt(exit.address), BigInt(fn.address!)) < 0x10000n) {
+    return ownerByAddress(fn, all, call) === undefined || ownerByAddress(fn, all, call) === incarnation;
+  }
+  return ownerByAddress(fn, all, call) === incarnation;
+}
+
+/** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address. */
+function ownerByAddress(
+  fn: Code,
+  all: Iterable<Incarnation>,
+  call: Call | undefined,
+): Incarnation | undefined {
+  const address = BigInt(fn.address!);
+  let owner: Incarnation | undefined;
+  let nearest = REACH;
+  for (const incarnation of all) {
+    if (incarnation.address === undefined || !wasAlive(incarnation, call)) continue;
+    const above = BigInt(incarnation.address) - address;
+    if (above > 0n && above < nearest) {
+      nearest = above;
+      owner = incarnation;
+    }
+  }
+  return owner;
+}
+
+function wasAlive(incarnation: Incarnation, call: Call | undefined): boolean {
+  if (call === undefined) return true;
+  const { seq } = call.entry;
+  return (incarnation.free === undefined || seq < incarnation.free.seq) && incarnation.first.seq <= seq + 1;
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a;
+}

@@ -1,0 +1,68 @@
+import type { Event } from './event.ts';
+
+/** Events were lost: from here on a missing put is only a maybe. */
+export interface Lost {
+  /** `undefined` when the tracer knows that, but not how many. */
+  readonly count?: number;
+  readonly cpu?: number;
+  /** `before`: somewhere between the previous record of that CPU and this line. `anywhere`: the tracer counts
+   *  losses without placing them (bpftrace's ring buffer, perf). `head`: the oldest records were overwritten. */
+  readonly where: 'before' | 'anywhere' | 'head';
+  readonly line: number;
+}
+
+/** A line that looks like ours and cannot be read. */
+export interface Bad {
+  readonly line: number;
+  /** 1-based byte column where it stopped making sense. */
+  readonly column: number;
+  /** What was expected there. */
+  readonly message: string;
+  /** The line itself, raw. Whoever prints it must make it printable first. */
+  readonly text: string;
+}
+
+/** What a capture says about itself. */
+export interface CaptureFacts {
+  kernel?: string;
+  /** What the timestamps are.
+   *  `time`: seconds of some kernel clock; captures of one boot on the same clock can be merged.
+   *  `tai`: seconds since the epoch. `relative`: time since the first record. `ticks`: order only.
+   *  `none`: not printed. */
+  clock?: 'time' | 'tai' | 'relative' | 'ticks' | 'none';
+  cpus?: number;
+  /** False when records may come out of time order (bpftrace before 0.18 drains buffers CPU by CPU). */
+  ordered?: boolean;
+}
+
+/** Where a parser puts what it reads. */
+export interface Sink {
+  /** `seq` and `input` are ingest's to fill in. A stack may still be added while following lines are read. */
+  event(event: Event): void;
+  lost(lost: Lost): void;
+  bad(bad: Bad): void;
+  /** May be called again as more becomes known. */
+  facts(facts: CaptureFacts): void;
+}
+
+export interface Parser {
+  /** One line without its newline, as bytes [start, end) of `bytes`, which is reused afterwards.
+   *  Never throws on input. */
+  line(bytes: Buffer, start: number, end: number, line: number): void;
+  /** The capture ended. */
+  end(): void;
+}
+
+/** `no`, `yes`, or: I know this, and it cannot be read, because … */
+export type Sniffed = boolean | { readonly declined: string };
+
+export interface Collector {
+  /** Folder name, and the value of --format. */
+  readonly name: string;
+  /** One line for people: what it reads. */
+  readonly title: string;
+  /** Decides from the first bytes alone (64 KiB at most, as latin1); never throws. Asked in registry order. */
+  sniff(head: string): Sniffed;
+  /** A fresh parser per capture; its state lives in the closure. */
+  createParser(sink: Sink): Parser;
+}

@@ -1,0 +1,114 @@
+/**
+ * The findings document: what `--json` prints, what renderers render, what the store keeps.
+ * Fields may be added, not renamed.
+ */
+import { z } from 'zod';
+import { SCHEMA } from './schema-id.ts';
+
+
+
+export const ruleIds = [
+  'ref-leak',
+  'put-without-get',
+  'put-after-failed-get',
+  'unprotected-get',
+  'early-put',
+  'release-after-exit',
+  'text-in-use',
+  'free-in-interrupt',
+  'stuck-unload',
+  'forced-unload',
+  'busy-unload',
+  'trace-gap',
+] as const;
+
+const context = z.enum(['task', 'softirq', 'hardirq', 'nmi', 'unknown']);
+const task = z.object({ comm: z.string(), pid: z.number().int() });
+
+export const evidenceSchema = z.object({
+  role: z.string().describe('what this event is in the story, in a few words'),
+  ns: z.number().describe("nanoseconds on the capture's clock"),
+  input: z.number().int().describe('index into inputs'),
+  line: z.number().int().describe('1-based line of that input'),
+  event: z.string(),
+  task,
+  cpu: z.number().int(),
+  context,
+  symbol: z.string().optional(),
+  stack: z.array(z.string()).optional(),
+});
+
+export const findingSchema = z.object({
+  rule: z.enum(ruleIds),
+  severity: z.enum(['error', 'warning', 'note']),
+  certainty: z
+    .enum(['observed', 'predicted', 'possible'])
+    .describe(
+      'observed: the harmful order is in the trace; predicted: the trace is harmless, but nothing in it enforces the order that made it so; possible: loss or a late start could explain it',
+    ),
+  fingerprint: z.string().describe('stable across runs, addresses, pids, times and kernel minor versions'),
+  module: z.string(),
+  incarnation: z.number().int().describe('1 for the first load seen of that name'),
+  object: z.string().optional(),
+  title: z.string(),
+  detail: z.string(),
+  because: z.string().optional().describe('why the certainty is not higher'),
+  at: z.object({ ns: z.number(), input: z.number().int(), line: z.number().int() }),
+  culprit: z.object({
+    symbol: z.string().optional(),
+    module: z.string().optional(),
+    task: task.optional(),
+    context,
+  }),
+  evidence: z.array(evidenceSchema).min(1),
+  candidates: z
+    .array(z.object({ symbol: z.string(), task, reading: z.string() }))
+    .optional()
+    .describe('where pairing is ambiguous: other takers, and how the count reads if it was them'),
+  race: z.object({ margin_ns: z.number(), ordered: z.boolean(), witness: z.string() }).optional(),
+  fix: z.object({ text: z.string(), pattern: z.string(), reference: z.string().optional() }),
+});
+
+export const inputSchema = z.object({
+  path: z.string(),
+  format: z.string(),
+  kernel: z.string().optional(),
+  clock: z.enum(['time', 'tai', 'relative', 'ticks', 'none']),
+  lines: z.number().int(),
+  events: z.number().int(),
+  skipped: z.number().int().describe('lines that are not about module life: other events, banners, stacks'),
+  bad: z.number().int().describe('lines that look like ours and could not be read'),
+  lost: z.number().int().describe('events the tracer said it lost'),
+  first: z.number().nullable().describe('ns of the first event'),
+  last: z.number().nullable(),
+  cpus: z.number().int().optional(),
+});
+
+export const moduleSchema = z.object({
+  module: z.string(),
+  incarnations: z.number().int(),
+  gets: z.number().int(),
+  puts: z.number().int(),
+  held: z.number().int().describe('references still out at the end, as far as they were seen'),
+  maxRefcnt: z.number().int().nullable().describe('largest refcnt printed, base included'),
+  state: z.enum(['unformed', 'coming', 'live', 'going', 'freed']),
+});
+
+export const reportSchema = z.object({
+  schema: z.literal(SCHEMA),
+  tool: z.object({ name: z.literal('modlife'), version: z.string() }),
+  inputs: z.array(inputSchema),
+  modules: z.array(moduleSchema),
+  passes: z.array(z.object({ rule: z.enum(ruleIds), ran: z.boolean(), because: z.string().optional() })),
+  findings: z.array(findingSchema),
+  summary: z.object({ error: z.number().int(), warning: z.number().int(), note: z.number().int() }),
+});
+
+export type RuleId = (typeof ruleIds)[number];
+export type Evidence = z.infer<typeof evidenceSchema>;
+export type Finding = z.infer<typeof findingSchema>;
+export type Severity = Finding['severity'];
+export type Certainty = Finding['certainty'];
+export type InputSummary = z.infer<typeof inputSchema>;
+export type ModuleSummary = z.infer<typeof moduleSchema>;
+export type Report = z.infer<typeof reportSchema>;

@@ -1,0 +1,143 @@
+/** The parts every finding is made of. */
+import { type Call, functionName } from '../lifetime/calls.ts';
+import type { Incarnation } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import { bareSymbol, placeName } from '../lifetime/sites.ts';
+import type { Code, Event } from '../model/event.ts';
+import { fingerprint } from '../model/fingerprint.ts';
+import type { Evidence, Finding, RuleId } from '../model/report.ts';
+import { rules } from './rules.ts';
+
+export interface Draft {
+  readonly rule: RuleId;
+  readonly severity: Finding['severity'];
+  readonly certainty: Finding['certainty'];
+  readonly incarnation: Incarnation;
+  readonly title: string;
+  readonly detail: string;
+  /** Why the certainty is not higher. */
+  readonly because?: string | undefined;
+  readonly culprit: {
+    readonly code?: Code | undefined;
+    readonly symbol?: string | undefined;
+    readonly event: Event;
+  };
+  readonly evidence: readonly Evidence[];
+  readonly race?: Finding['race'];
+  readonly candidates?: Finding['candidates'];
+}
+
+export function makeFinding(draft: Draft): Finding {
+  const { rule, incarnation, culprit } = draft;
+  const symbol =
+    culprit.symbol ?? (culprit.code === undefined ? undefined : (culprit.code.symbol ?? culprit.code.text));
+  const last = draft.evidence.at(-1)!;
+  const { fix } = rules[rule];
+  return {
+    rule,
+    severity: draft.severity,
+    certainty: draft.certainty,
+    fingerprint: fingerprint([rule, incarnation.module, stable(symbol ?? culprit.event.comm)]),
+    module: incarnation.module,
+    incarnation: incarnation.nth,
+    title: draft.title,
+    detail: draft.detail,
+    ...(draft.because === undefined ? {} : { because: draft.because }),
+    at: { ns: last.ns, input: last.input, line: last.line },
+    culprit: {
+      ...(symbol === undefined ? {} : { symbol }),
+      ...(culprit.code?.module === undefined ? {} : { module: culprit.code.module }),
+      task: { comm: culprit.event.comm, pid: culprit.event.pid },
+      context: culprit.event.context,
+    },
+    evidence: [...draft.evidence],
+    ...(draft.candidates === undefined ? {} : { candidates: draft.candidates }),
+    ...(draft.race === undefined ? {} : { race: draft.race }),
+    fix,
+  };
+}
+
+/** Fingerprints outlive builds: no compiler suffix, no address. */
+function stable(symbol: string): string {
+  return symbol.startsWith('0x') ? '?' : bareSymbol(symbol);
+}
+
+export function evidence(role: string, event: Event, code?: Code): Evidence {
+  const symbol = code !== undefined ? placeName(code) : symbolOf(event);
+  return {
+    role,
+    ns: event.ts,
+    input: event.input,
+    line: event.line,
+    event: event.kind,
+    task: { comm: event.comm, pid: event.pid },
+    cpu: event.cpu,
+    context: event.context,
+    ...(symbol === undefined ? {} : { symbol }),
+    ...(event.stack === undefined ? {} : { stack: [...event.stack] }),
+  };
+}
+
+function symbolOf(event: Event): string | undefined {
+  switch (event.kind) {
+    case 'module_get':
+    case 'module_put':
+      return placeName(event.callSite);
+    case 'function_entry':
+      return functionName(event);
+    case 'function_return':
+      return event.fn.symbol;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Why a verdict over the events from `from` to `to` may be overturned by what is missing: events the tracer lost
+ * there, or a refcnt that shows some are missing. Undefined when nothing speaks against it.
+ */
+export function doubt(
+  ledger: Ledger,
+  incarnation: Incarnation,
+  from: Event,
+  to: Event | undefined,
+): string | undefined {
+  for (const { lost, after } of ledger.losses) {
+    const count = lost.count === undefined ? 'events' : `${lost.count} events`;
+    if (lost.where === 'anywhere') return `the tracer lost ${count} and does not say where`;
+    if (lost.where === 'head') {
+      if (incarnation.load === undefined)
+        return `the oldest ${count} were overwritten before the trace was read`;
+      continue;
+    }
+    const told = after?.seq ?? 0;
+    if (told >= from.seq && (to === undefined || told <= to.seq)) {
+      return `${count} were lost on CPU ${lost.cpu} before line ${lost.line}`;
+    }
+  }
+  const gap = incarnation.gaps.find(({ before }) => to === undefined || before.seq <= to.seq + 64);
+  if (gap !== undefined) {
+    const [missing, what] = gap.delta > 0 ? [gap.delta, 'get'] : [-gap.delta, 'put'];
+    return `refcnt at line ${gap.before.line} shows that ${missing} ${what}${missing === 1 ? '' : 's'} of ${incarnation.module} went unseen`;
+  }
+  return undefined;
+}
+
+export function who(event: Event): string {
+  return `${event.comm}/${event.pid}`;
+}
+
+/** `0.62 ms`, `12 s`: three digits are enough to judge a margin by. */
+export function duration(ns: number): string {
+  const units: [number, string][] = [
+    [1e9, 's'],
+    [1e6, 'ms'],
+    [1e3, 'µs'],
+  ];
+  const [size, unit] = units.find(([size]) => Math.abs(ns) >= size) ?? [1, 'ns'];
+  return `${Number((ns / size).toPrecision(3))} ${unit}`;
+}
+
+export function callName(call: Call): string {
+  return `${call.name}()`;
+}

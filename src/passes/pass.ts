@@ -1,0 +1,20 @@
+import type { Change } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import type { EventKind } from '../model/event.ts';
+import type { Finding, RuleId } from '../model/report.ts';
+
+/** One question asked of the ledger. The same object serves `analyze` and `tail`. */
+export interface Pass {
+  readonly rule: RuleId;
+  /** With none of these in the capture the pass is reported as *not run*, never as clean. */
+  readonly needs: readonly EventKind[];
+  /** What to record so that it can run, in words. */
+  readonly record: string;
+  start(ledger: Ledger, report: (finding: Finding) => void): RunningPass;
+}
+
+export interface RunningPass {
+  change(change: Change): void;
+  /** The capture ended, or the user pressed ^C: what is still open? */
+  end?(): void;
+}

@@ -1,0 +1,110 @@
+import type { Change } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import { placeName } from '../lifetime/sites.ts';
+import type { Finding } from '../model/report.ts';
+import { doubt, evidence, makeFinding, who } from './make-finding.ts';
+import type { Pass } from './pass.ts';
+
+type UnmatchedPut = Extract<Change, { type: 'unmatched-put' }>;
+
+/**
+ * Both rules ask why a put has no get. Whether the module was going when the put came is often known only once
+ * it is freed, so each asks again then, and at the end.
+ */
+function unmatchedPuts(rule: 'put-without-get' | 'put-after-failed-get'): Pass {
+  return {
+    rule,
+    needs: ['module_put'],
+    record: 'events/module/module_get and module_put, and a probe on try_module_get',
+    start(ledger, report) {
+      let waiting: UnmatchedPut[] = [];
+      function decide(those: (put: UnmatchedPut) => boolean): void {
+        const ready = waiting.filter(those);
+        waiting = waiting.filter((put) => !those(put));
+        const groups = new Map<string, UnmatchedPut[]>();
+        for (const put of ready) {
+          if (ruleFor(put) !== rule) continue;
+          const key = `${put.incarnation.id} ${placeName(put.dropper)}`;
+          const group = groups.get(key);
+          if (group === undefined) groups.set(key, [put]);
+          else group.push(put);
+        }
+        for (const group of groups.values()) report(finding(ledger, rule, group));
+      }
+      return {
+        change(change) {
+          // Puts of closed families have partners by construction; one alone means that the capture began late.
+          if (change.type === 'unmatched-put' && !['tracer', 'dependency', 'init'].includes(change.family)) {
+            waiting.push(change);
+          } else if (change.type === 'freed') decide((put) => put.incarnation === change.incarnation);
+        },
+        end: () => decide(() => true),
+      };
+    },
+  };
+}
+
+export const putWithoutGet = unmatchedPuts('put-without-get');
+export const putAfterFailedGet = unmatchedPuts('put-after-failed-get');
+
+function wasGoing(put: UnmatchedPut): boolean {
+  const unload = put.incarnation.unload;
+  return unload !== undefined && unload.start.seq < put.put.seq;
+}
+
+/** A get fails, and leaves no event, only when the module is going; a put with nothing taken then follows one. */
+function ruleFor(put: UnmatchedPut): 'put-without-get' | 'put-after-failed-get' {
+  if (put.failedGet !== undefined) return 'put-after-failed-get';
+  return wasGoing(put) && put.usersBefore <= 0 && put.family !== 'own'
+    ? 'put-after-failed-get'
+    : 'put-without-get';
+}
+
+function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedPut[]): Finding {
+  const first = group[0]!;
+  const { put, incarnation, dropper, failedGet, usersBefore, within } = first;
+  const place = placeName(dropper);
+  const times = group.length === 1 ? '' : ` ${group.length} times`;
+  const victim =
+    usersBefore > 0 ? incarnation.references.open().find((open) => open.get.seq < put.seq) : undefined;
+  const unsure =
+    doubt(ledger, incarnation, incarnation.first, put) ??
+    (incarnation.load === undefined && put.refcnt > 0
+      ? 'the capture begins after the module was loaded; the get may lie before it'
+      : undefined);
+  const unload = incarnation.unload;
+  const isGoing = wasGoing(first);
+  return makeFinding({
+    rule,
+    severity: unsure === undefined ? 'error' : 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title:
+      rule === 'put-after-failed-get'
+        ? `${place} put ${incarnation.module}${times} after its try_module_get had failed`
+        : victim !== undefined
+          ? `${place} gave back a reference to ${incarnation.module}${times} that it never took`
+          : `${place} put ${incarnation.module}${times} while nobody held it`,
+    detail:
+      rule === 'put-after-failed-get'
+        ? failedGet !== undefined
+          ? `${who(put)} entered try_module_get(), took nothing (no module_get followed), and called module_put() all the same; refcnt reads ${put.refcnt}.`
+          : `${who(put)} called module_put() while ${incarnation.module} was going and nobody held it; refcnt reads ${put.refcnt}. That its get had failed is inferred: a failed get leaves no event.`
+        : victim !== undefined
+          ? `refcnt reads ${put.refcnt} although ${usersBefore} reference${usersBefore === 1 ? ' was' : 's were'} out, none of them this one's to give back: the one of ${placeName(victim.taker)} by ${who(victim.get)} is no longer counted.`
+          : `refcnt reads ${put.refcnt}; every reference taken so far had been given back.`,
+    culprit: { code: dropper, event: put },
+    evidence: [
+      ...(isGoing && unload !== undefined ? [evidence('the unload begins', unload.start)] : []),
+      ...(victim === undefined ? [] : [evidence('takes a reference', victim.get, victim.taker)]),
+      ...(within === undefined ? [] : [evidence(`enters ${within.name}()`, within.entry)]),
+      ...(failedGet === undefined
+        ? []
+        : [evidence('try_module_get fails: no module_get follows', failedGet.attempt)]),
+      evidence(usersBefore > 0 ? 'gives back what it did not take' : 'puts what nobody holds', put, dropper),
+    ].sort((a, b) => a.ns - b.ns),
+  });
+}
+
+type UnmatchedRule = 'put-without-get' | 'put-after-failed-get';

@@ -1,0 +1,174 @@
+import type { Incarnation, Unload } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import type { Reference, TakingSite } from '../lifetime/references.ts';
+import { placeName } from '../lifetime/sites.ts';
+import type { Evidence, Finding } from '../model/report.ts';
+import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
+import type { Pass } from './pass.ts';
+
+/** So many normal pairs make a habit … */
+const HABIT = 3;
+/** … and a reference held so much longer than the longest of them has broken it. */
+const TIMES_LONGER = 20;
+const AT_LEAST_NS = 500e6;
+/** Gets without one put, from as many operations, are a drift. */
+const DRIFT = 5;
+
+/** Why a reference that is still out is one that will stay out, strongest first. */
+interface Reason {
+  readonly certain: boolean;
+  readonly text: string;
+  readonly proof: readonly Evidence[];
+}
+
+export const refLeak: Pass = {
+  rule: 'ref-leak',
+  needs: ['module_get'],
+  record: 'events/module/module_get and module_put',
+  start(ledger, report) {
+    const refused: Unload[] = [];
+    return {
+      change(change) {
+        if (change.type === 'unload-refused') refused.push(change.unload);
+      },
+      end() {
+        for (const incarnation of ledger.incarnations) {
+          if (incarnation.state === 'freed') continue;
+          for (const site of incarnation.references.sites.values()) {
+            const finding = judge(ledger, incarnation, site, refused);
+            if (finding !== undefined) report(finding);
+          }
+        }
+      },
+    };
+  },
+};
+
+function judge(
+  ledger: Ledger,
+  incarnation: Incarnation,
+  site: TakingSite,
+  refused: readonly Unload[],
+): Finding | undefined {
+  // An open file, a dependency, the loader and the tracer give back by themselves: they hold, they do not leak.
+  if (site.open.size === 0 || !['own', 'foreign', 'core', 'hidden'].includes(site.family)) return undefined;
+  const leaked: { reference: Reference; reason: Reason }[] = [];
+  for (const reference of site.open) {
+    const reason = whyLeaked(ledger, reference, site, incarnation, refused);
+    if (reason !== undefined) leaked.push({ reference, reason });
+    if (leaked.length >= 1000) break;
+  }
+  if (leaked.length === 0) return undefined;
+  leaked.sort((a, b) => Number(b.reason.certain) - Number(a.reason.certain));
+  const { reference, reason } = leaked[0]!;
+  const count = leaked.length;
+  const unsure = doubt(ledger, incarnation, reference.get, undefined);
+  const place = placeName(reference.taker);
+  const others = [...incarnation.references.sites.values()]
+    .flatMap((other) => [...other.open].slice(0, 3))
+    .filter((open) => open !== reference && open.family !== 'tracer')
+    .slice(0, 5);
+  return makeFinding({
+    rule: 'ref-leak',
+    severity: unsure !== undefined ? 'note' : reason.certain ? 'error' : 'warning',
+    certainty: unsure !== undefined || !reason.certain ? 'possible' : 'observed',
+    incarnation,
+    title: `${place} took ${count === 1 ? 'a reference' : `${count} references`} to ${incarnation.module} that ${count === 1 ? 'was' : 'were'} never given back`,
+    detail: `${who(reference.get)} took it ${duration((ledger.last?.ts ?? 0) - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
+    because:
+      unsure ??
+      (reason.certain ? undefined : 'the capture ends while it is held; a later put would clear it'),
+    culprit: { code: reference.taker, event: reference.get },
+    evidence: [
+      ...(reference.within === undefined
+        ? []
+        : [evidence(`enters ${callName(reference.within)}`, reference.within.entry)]),
+      evidence('takes the reference', reference.get, reference.taker),
+      ...reason.proof,
+    ].sort((a, b) => a.ns - b.ns),
+    ...(others.length === 0
+      ? {}
+      : {
+          candidates: others.map((other) => ({
+            symbol: placeName(other.taker),
+            task: { comm: other.get.comm, pid: other.get.pid },
+            reading: `also holds one since line ${other.get.line}${other.missedBy === undefined ? '' : '; it too was not given back'}`,
+          })),
+        }),
+  });
+}
+
+function whyLeaked(
+  ledger: Ledger,
+  reference: Reference,
+  site: TakingSite,
+  incarnation: Incarnation,
+  refused: readonly Unload[],
+): Reason | undefined {
+  const { get, within, missedBy } = reference;
+  if (missedBy !== undefined) {
+    return {
+      certain: true,
+      text: `${callName(missedBy)}, which gives it back elsewhere, returned in the same task without doing so`,
+      proof: [
+        evidence(`enters ${callName(missedBy)}`, missedBy.entry),
+        evidence('returns without module_put', missedBy.returned!),
+      ],
+    };
+  }
+  const failure = within?.returned === undefined ? undefined : errno(within.returned.args.ret);
+  if (within?.returned !== undefined && failure !== undefined) {
+    return {
+      certain: true,
+      text: `${callName(within)} failed with ${failure} and kept it`,
+      proof: [evidence(`fails with ${failure}`, within.returned)],
+    };
+  }
+  const held = (ledger.last?.ts ?? get.ts) - get.ts;
+  const wasRefused = refused.find(
+    (unload) =>
+      unload.start.seq > get.seq && (unload.incarnation === undefined || unload.incarnation === incarnation),
+  );
+  const proof = wasRefused === undefined ? [] : [evidence('delete_module is refused', wasRefused.start)];
+  if (
+    site.family === 'own' &&
+    site.puts >= HABIT &&
+    site.sameTask === site.puts &&
+    held > Math.max(AT_LEAST_NS, site.longestHold * TIMES_LONGER)
+  ) {
+    return {
+      certain: false,
+      text: `all ${site.puts} others from there came back within ${duration(site.longestHold)}, by the task that took them`,
+      proof,
+    };
+  }
+  const isNewest = [...site.open].at(-1) === reference;
+  if (
+    (site.family === 'own' || site.family === 'foreign') &&
+    site.puts === 0 &&
+    site.open.size >= DRIFT &&
+    site.open.size === site.gets &&
+    isNewest
+  ) {
+    return {
+      certain: false,
+      text: `the count has gone up ${site.gets} times from there and never down`,
+      proof: [
+        ...[...site.open].slice(-4, -1).map((other) => evidence('takes another', other.get, other.taker)),
+        ...proof,
+      ],
+    };
+  }
+  return undefined;
+}
+
+/** A negative return value, however the probe printed it. */
+function errno(ret: string | undefined): string | undefined {
+  if (ret === undefined || !/^(-?\d+|0x[0-9a-f]+)$/.test(ret)) return undefined;
+  const value = BigInt(ret);
+  for (const bits of [64, 32]) {
+    const signed = BigInt.asIntN(bits, value);
+    if (signed < 0n && signed >= -4095n) return String(signed);
+  }
+  return undefined;
+}

@@ -1,0 +1,126 @@
+/** References that a module takes and drops on itself, where nobody else keeps it alive meanwhile. */
+import type { Change, Incarnation } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import { familyOf, placeName } from '../lifetime/sites.ts';
+import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
+import type { Pass } from './pass.ts';
+
+type Taken = Extract<Change, { type: 'taken' }>;
+type GivenBack = Extract<Change, { type: 'given-back' }>;
+
+export const unprotectedGet: Pass = {
+  rule: 'unprotected-get',
+  needs: ['module_get'],
+  record: 'events/module/module_get and module_put',
+  start(ledger, report) {
+    const bySite = new Map<string, { first: Taken; times: number }>();
+    return {
+      change(change) {
+        if (change.type !== 'taken') return;
+        const { incarnation, reference, usersBefore } = change;
+        // While init runs the loader holds the module; with a user, that user does.
+        if (reference.family !== 'own' || usersBefore > 0 || incarnation.state !== 'live') return;
+        if (reference.get.refcnt > 2) return;
+        const key = `${incarnation.module} ${placeName(reference.taker)}`;
+        const known = bySite.get(key);
+        if (known === undefined) bySite.set(key, { first: change, times: 1 });
+        else known.times++;
+      },
+      end() {
+        for (const { first, times } of bySite.values()) {
+          const { incarnation, reference } = first;
+          const unsure = doubt(ledger, incarnation, incarnation.first, reference.get);
+          report(
+            makeFinding({
+              rule: 'unprotected-get',
+              severity: unsure === undefined ? 'warning' : 'note',
+              certainty: unsure === undefined ? 'predicted' : 'possible',
+              because: unsure ?? 'no unload came between the call and the get in this capture',
+              incarnation,
+              title: `${placeName(reference.taker)} takes a reference to its own module while nobody holds it`,
+              detail: `${times === 1 ? 'Once' : `${times} times`}; the first by ${who(reference.get)}, refcnt ${reference.get.refcnt} after it. Until the get, an unload may free the text that is running.`,
+              culprit: { code: reference.taker, event: reference.get },
+              evidence: [
+                ...(reference.within === undefined
+                  ? []
+                  : [evidence(`${callName(reference.within)} enters`, reference.within.entry)]),
+                evidence('takes the first reference, from inside', reference.get, reference.taker),
+              ],
+            }),
+          );
+        }
+      },
+    };
+  },
+};
+
+export const earlyPut: Pass = {
+  rule: 'early-put',
+  needs: ['module_put'],
+  record: 'events/module/module_put, and entry and return probes on the functions that call module_put()',
+  start(ledger, report) {
+    /** The latest last puts from inside, per incarnation: an unload may follow. */
+    const lastPuts = new Map<Incarnation, GivenBack[]>();
+    return {
+      change(change) {
+        if (change.type === 'given-back') {
+          const { incarnation, reference, usersAfter } = change;
+          const put = reference.put!;
+          if (usersAfter > 0 || familyOf(put.callSite, incarnation.module) !== 'own') return;
+          const list = lastPuts.get(incarnation) ?? [];
+          list.push(change);
+          lastPuts.set(incarnation, list.slice(-16));
+        } else if (change.type === 'freed') {
+          for (const put of lastPuts.get(change.incarnation) ?? []) judge(put, change);
+          lastPuts.delete(change.incarnation);
+        }
+      },
+    };
+
+    function judge(given: GivenBack, freed: Extract<Change, { type: 'freed' }>): void {
+      const { within, incarnation, reference } = given;
+      const put = reference.put!;
+      if (within === undefined) return;
+      const running = freed.inFlight.includes(within) && ledger.calls.returnsAreSeen(within);
+      const overlapped = freed.unload.returned.includes(within) && put.seq < freed.unload.start.seq;
+      if (!running && !overlapped) return;
+      const free = freed.unload.free!;
+      const unsure = doubt(ledger as Ledger, incarnation, put, free);
+      report(
+        makeFinding({
+          rule: 'early-put',
+          severity: unsure !== undefined ? 'note' : running ? 'error' : 'warning',
+          certainty: unsure !== undefined ? 'possible' : running ? 'observed' : 'predicted',
+          because:
+            unsure ??
+            (running
+              ? undefined
+              : 'it returned before the text was freed, but nothing makes the free wait for that'),
+          incarnation,
+          title: `${callName(within)} dropped the last reference to its own module and ${running ? 'was still running' : 'had yet to return'} when ${running ? 'the text was freed' : 'the unload began'}`,
+          detail: `${who(put)} put it ${duration(free.ts - put.ts)} before ${who(free)} freed ${incarnation.module}; refcnt ${put.refcnt} after it, so nothing kept the text that still had to return.`,
+          culprit: { code: put.callSite, event: put },
+          evidence: [
+            evidence(`${callName(within)} enters`, within.entry),
+            evidence('takes the reference', reference.get, reference.taker),
+            evidence('drops the last reference, from inside', put),
+            evidence('the unload begins', freed.unload.start),
+            evidence('the text is freed', free),
+            ...(within.returned === undefined
+              ? []
+              : [evidence(`${callName(within)} returns`, within.returned)]),
+          ].sort((a, b) => a.ns - b.ns),
+          ...(running || within.returned === undefined
+            ? {}
+            : {
+                race: {
+                  margin_ns: free.ts - within.returned.ts,
+                  ordered: false,
+                  witness: `no edge leads from the return of ${callName(within)} at line ${within.returned.line} to the free at line ${free.line}`,
+                },
+              }),
+        }),
+      );
+    }
+  },
+};

@@ -1,0 +1,221 @@
+/** Code of a module that still ran, or could have, when its text was freed. */
+import type { Call } from '../lifetime/calls.ts';
+import type { Change } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import { placeName } from '../lifetime/sites.ts';
+import type { Evidence, Finding } from '../model/report.ts';
+import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
+import type { Pass } from './pass.ts';
+import { releaseSign } from './release-method.ts';
+
+type Freed = Extract<Change, { type: 'freed' }>;
+
+export const releaseAfterExit: Pass = {
+  rule: 'release-after-exit',
+  needs: ['function_entry', 'function_return'],
+  record:
+    'entry and return probes on the release methods and on exit of the module (modlife capture sets them)',
+  start(ledger, report) {
+    return {
+      change(change) {
+        if (change.type !== 'freed') return;
+        for (const call of change.inFlight) {
+          if (releaseSign(call, ledger.calls) === undefined || !canSayRunning(ledger, call)) continue;
+          report(stillRunning(ledger, change, call, 'release-after-exit'));
+        }
+        for (const call of change.unload.returned) {
+          if (releaseSign(call, ledger.calls) === undefined) continue;
+          if (ledger.orderedBefore(call, change.unload.pid) !== undefined) continue;
+          report(lucky(ledger, change, call));
+        }
+      },
+    };
+  },
+};
+
+export const textInUse: Pass = {
+  rule: 'text-in-use',
+  needs: [
+    'function_entry',
+    'timer_start',
+    'hrtimer_start',
+    'workqueue_queue_work',
+    'workqueue_execute_start',
+    'rcu_callback',
+    'kernel_fault',
+  ],
+  record: 'events/timer, events/workqueue, events/rcu and probes on the functions of the module',
+  start(ledger, report) {
+    return {
+      change(change) {
+        if (change.type !== 'freed') return;
+        const reported = new Set<number>();
+        for (const call of change.inFlight) {
+          // One finding a task, for its outermost call: the thread function, not the step it was in.
+          if (reported.has(call.entry.pid) || !canSayRunning(ledger, call)) continue;
+          if (
+            change.inFlight.some(
+              (other) => other.entry.pid === call.entry.pid && releaseSign(other, ledger.calls) !== undefined,
+            )
+          )
+            continue;
+          reported.add(call.entry.pid);
+          report(stillRunning(ledger, change, call, 'text-in-use'));
+        }
+        for (const claim of change.pending) report(pending(ledger, change, claim));
+        const files = openFiles(ledger, change);
+        if (files.length > 0) report(filesOpen(ledger, change, files));
+      },
+    };
+  },
+};
+
+/** An entry without a return means running only where returns are recorded. */
+function canSayRunning(ledger: Ledger, call: Call): boolean {
+  return call.returned !== undefined || (!call.over && ledger.calls.returnsAreSeen(call));
+}
+
+/** How the unload went, as evidence: what every story here shares. */
+function unloadStory({ unload }: Freed): Evidence[] {
+  return [
+    evidence('the unload begins', unload.start),
+    ...(unload.exit === undefined ? [] : [evidence(`${callName(unload.exit)} enters`, unload.exit.entry)]),
+    ...(unload.exit?.returned === undefined
+      ? []
+      : [evidence(`${callName(unload.exit)} returns`, unload.exit.returned)]),
+    evidence('the text is freed', unload.free!),
+  ];
+}
+
+function inOrder(...parts: Evidence[][]): Evidence[] {
+  const seen = new Set<string>();
+  return parts
+    .flat()
+    .filter(({ input, line }) => !seen.has(`${input}:${line}`) && seen.add(`${input}:${line}`))
+    .sort((a, b) => a.ns - b.ns || a.line - b.line);
+}
+
+function stillRunning(
+  ledger: Ledger,
+  freed: Freed,
+  call: Call,
+  rule: 'release-after-exit' | 'text-in-use',
+): Finding {
+  const { incarnation, unload } = freed;
+  const free = unload.free!;
+  const unsure = doubt(ledger, incarnation, call.entry, free);
+  const outlived =
+    call.returned === undefined
+      ? 'It was never seen to return.'
+      : `It returned ${duration(call.returned.ts - free.ts)} after the text was gone.`;
+  const waited =
+    unload.exit?.returned === undefined
+      ? ''
+      : ` ${callName(unload.exit)} had returned without waiting for it.`;
+  return makeFinding({
+    rule,
+    severity: unsure === undefined ? 'error' : 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title: `${callName(call)} was still running in ${who(call.entry)} when ${who(free)} freed ${incarnation.module}`,
+    detail: `Entered ${duration(free.ts - call.entry.ts)} before the free.${waited} ${outlived}`,
+    culprit: { code: codeOf(call, incarnation.module), symbol: call.name, event: call.entry },
+    evidence: inOrder(unloadStory(freed), [
+      evidence(`${callName(call)} enters`, call.entry),
+      ...(call.returned === undefined
+        ? []
+        : [evidence(`${callName(call)} returns into freed text`, call.returned)]),
+    ]),
+  });
+}
+
+function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
+  const { incarnation, unload } = freed;
+  const margin = unload.free!.ts - call.returned!.ts;
+  const unsure = doubt(ledger, incarnation, call.entry, unload.free!);
+  const sign = releaseSign(call, ledger.calls);
+  return makeFinding({
+    rule: 'release-after-exit',
+    severity: unsure === undefined ? 'warning' : 'note',
+    certainty: unsure === undefined ? 'predicted' : 'possible',
+    because:
+      unsure ??
+      `it returned in time, but no wakeup, flush or join in the capture makes the free wait for that${sign === 'name' ? '; that it is a release method is inferred from its name' : ''}`,
+    incarnation,
+    title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing makes the free wait for its return`,
+    detail: `This time it returned ${duration(margin)} before the text was freed. A reschedule between its complete() and its return would have let the exit path overtake it.`,
+    culprit: { code: codeOf(call, incarnation.module), symbol: call.name, event: call.entry },
+    evidence: inOrder(unloadStory(freed), [
+      evidence(`${callName(call)} enters`, call.entry),
+      evidence(`${callName(call)} returns, this time before the free`, call.returned!),
+    ]),
+    race: {
+      margin_ns: margin,
+      ordered: false,
+      witness: `no edge leads from the return of ${callName(call)} at line ${call.returned!.line} to the free at line ${unload.free!.line}`,
+    },
+  });
+}
+
+/** The function, as a place: late symbols keep the probe's name but not the module they were printed with. */
+function codeOf(call: Call, module: string) {
+  return call.late ? { text: call.name, symbol: call.name, module } : call.entry.fn;
+}
+
+function pending(ledger: Ledger, freed: Freed, claim: Freed['pending'][number]): Finding {
+  const { incarnation, unload } = freed;
+  const what = kindOf(claim.armed.kind);
+  const unsure = doubt(ledger, incarnation, claim.armed, unload.free!);
+  const state = claim.running === undefined ? 'still armed' : 'running';
+  return makeFinding({
+    rule: 'text-in-use',
+    severity: unsure === undefined ? 'error' : 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title: `a ${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed`,
+    detail: `${who(claim.armed)} armed it ${duration(unload.free!.ts - claim.armed.ts)} before the free, and nothing cancelled it.`,
+    culprit: { code: claim.fn, event: claim.armed },
+    evidence: inOrder(unloadStory(freed), [
+      evidence(`the ${what} is armed`, claim.armed, claim.fn),
+      ...(claim.running === undefined ? [] : [evidence(`the ${what} runs`, claim.running, claim.fn)]),
+    ]),
+  });
+}
+
+function kindOf(kind: string): string {
+  if (kind.startsWith('rcu')) return 'RCU callback';
+  if (kind.startsWith('workqueue')) return 'work item';
+  return kind.startsWith('hrtimer') ? 'hrtimer' : 'timer';
+}
+
+/** Files of this module that were opened, not closed, and not counted: their fops have no owner. */
+function openFiles(ledger: Ledger, { incarnation, unload, outstanding, usersAtFree }: Freed): Call[] {
+  if (outstanding.length > 0 || usersAtFree > 0) return [];
+  return ledger.calls
+    .opened()
+    .filter(
+      (call) =>
+        call.entry.seq < unload.free!.seq &&
+        call.entry.seq > incarnation.first.seq &&
+        ledger.inTextOf(call, incarnation),
+    );
+}
+
+function filesOpen(ledger: Ledger, freed: Freed, files: readonly Call[]): Finding {
+  const { incarnation, unload } = freed;
+  const file = files[0]!;
+  const unsure = doubt(ledger, incarnation, file.entry, unload.free!);
+  return makeFinding({
+    rule: 'text-in-use',
+    severity: 'note',
+    certainty: 'possible',
+    because: unsure ?? 'the close may be a function without a probe',
+    incarnation,
+    title: `${files.length === 1 ? 'a file' : `${files.length} files`} opened with ${callName(file)} may have been open when ${incarnation.module} was freed`,
+    detail: `${who(file.entry)} opened it ${duration(unload.free!.ts - file.entry.ts)} before the free; no reference was held for it and no close was seen.`,
+    culprit: { code: file.entry.fn, symbol: file.name, event: file.entry },
+    evidence: inOrder(unloadStory(freed), [evidence(`${callName(file)} enters`, file.entry)]),
+  });
+}

@@ -1,0 +1,94 @@
+/** Unloads that met references: text freed under holders, and rmmod refused because of them. */
+import { placeName } from '../lifetime/sites.ts';
+import { doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
+import type { Pass } from './pass.ts';
+
+const EWOULDBLOCK = -11;
+const EBUSY = -16;
+const O_TRUNC = 0x200;
+
+export const forcedUnload: Pass = {
+  rule: 'forced-unload',
+  needs: ['module_free'],
+  record: 'events/module',
+  start(ledger, report) {
+    return {
+      change(change) {
+        if (change.type !== 'freed' || change.incarnation.initFailed || change.usersAtFree <= 0) return;
+        const { incarnation, unload, outstanding, usersAtFree } = change;
+        const forced = ((unload.enter?.flags ?? 0) & O_TRUNC) !== 0;
+        const holder = outstanding.find(({ family }) => family !== 'tracer') ?? outstanding[0];
+        const unsure = doubt(ledger, incarnation, incarnation.first, unload.free);
+        report(
+          makeFinding({
+            rule: 'forced-unload',
+            severity: unsure === undefined ? 'error' : 'note',
+            certainty: unsure === undefined ? 'observed' : 'possible',
+            because: unsure,
+            incarnation,
+            title: `${incarnation.module} was freed while ${usersAtFree} reference${usersAtFree === 1 ? ' was' : 's were'} out`,
+            detail: `${who(unload.free!)} freed it${forced ? ' by force (O_TRUNC)' : ''}${holder === undefined ? '' : ` although ${placeName(holder.taker)} held it for ${who(holder.get)} since ${duration(unload.free!.ts - holder.get.ts)}`}.`,
+            culprit: { code: holder?.taker, event: holder?.get ?? unload.free! },
+            evidence: [
+              ...outstanding.slice(0, 4).map((held) => evidence('takes a reference', held.get, held.taker)),
+              ...(unload.enter === undefined
+                ? []
+                : [evidence(forced ? 'delete_module by force' : 'delete_module', unload.enter)]),
+              evidence('the text is freed', unload.free!),
+            ],
+          }),
+        );
+      },
+    };
+  },
+};
+
+export const busyUnload: Pass = {
+  rule: 'busy-unload',
+  needs: ['syscall_exit'],
+  record: 'events/syscalls/sys_enter_delete_module and sys_exit_delete_module',
+  start(ledger, report) {
+    return {
+      change(change) {
+        if (change.type !== 'unload-refused') return;
+        const { unload, exit } = change;
+        if (exit.ret !== EWOULDBLOCK && exit.ret !== EBUSY) return;
+        const held = ledger.incarnations.filter(
+          ({ state, count }) => (state === 'live' || state === 'coming') && count.users > 0,
+        );
+        // The system call prints a pointer; with one module in use there is no doubt which was meant.
+        const incarnation = unload.incarnation ?? (held.length === 1 ? held[0] : undefined);
+        if (incarnation === undefined) return;
+        const holders = incarnation.references.open();
+        report(
+          makeFinding({
+            rule: 'busy-unload',
+            severity: 'note',
+            certainty: unload.incarnation === undefined ? 'possible' : 'observed',
+            because:
+              unload.incarnation === undefined
+                ? 'the system call does not tell the name; this is the only module in use'
+                : undefined,
+            incarnation,
+            title: `${who(exit)} could not unload ${incarnation.module}: ${incarnation.count.users} reference${incarnation.count.users === 1 ? '' : 's'} out`,
+            detail:
+              holders.length === 0
+                ? 'They were taken before the capture began.'
+                : `Held by ${holders
+                    .slice(0, 3)
+                    .map(
+                      (held) =>
+                        `${placeName(held.taker)} for ${who(held.get)} since ${duration(exit.ts - held.get.ts)}`,
+                    )
+                    .join(', ')}${holders.length > 3 ? ` and ${holders.length - 3} more` : ''}.`,
+            culprit: { code: holders[0]?.taker, event: holders[0]?.get ?? exit },
+            evidence: [
+              ...holders.slice(0, 4).map((held) => evidence('takes a reference', held.get, held.taker)),
+              evidence(`delete_module returns ${exit.ret}`, exit),
+            ],
+          }),
+        );
+      },
+    };
+  },
+};

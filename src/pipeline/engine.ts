@@ -1,0 +1,81 @@
+/** The ledger with every pass on it: one engine for offline and live, fed item by item. */
+import { createLedger, type Ledger } from '../lifetime/ledger.ts';
+import type { Event, EventKind } from '../model/event.ts';
+import type { Finding, ModuleSummary, Report } from '../model/report.ts';
+import { passes } from '../passes/index.ts';
+import type { RunningPass } from '../passes/pass.ts';
+import type { Item } from './settle.ts';
+
+export interface Engine {
+  readonly ledger: Ledger;
+  /** @returns the event, numbered. */
+  feed(item: Item, input: number): Event | undefined;
+  end(): void;
+  /** In the order they became certain. */
+  readonly findings: readonly Finding[];
+  /** Which rules could be asked, and of those that could not, why. */
+  passes(): Report['passes'];
+  modules(): ModuleSummary[];
+}
+
+export function createEngine(onFinding?: (finding: Finding) => void): Engine {
+  const findings: Finding[] = [];
+  const seen = new Set<EventKind>();
+  const running: RunningPass[] = [];
+  let seq = 0;
+  const ledger = createLedger((change) => {
+    for (const pass of running) pass.change(change);
+  });
+  function report(finding: Finding): void {
+    findings.push(finding);
+    onFinding?.(finding);
+  }
+  for (const pass of passes) running.push(pass.start(ledger, report));
+
+  return {
+    ledger,
+    findings,
+    feed(item, input) {
+      if (item.event === undefined) {
+        ledger.lost(item.lost, input);
+        return undefined;
+      }
+      item.event.seq = ++seq;
+      seen.add(item.event.kind);
+      ledger.event(item.event);
+      return item.event;
+    },
+    end() {
+      ledger.end();
+      for (const pass of running) pass.end?.();
+    },
+    passes: () =>
+      passes.map(({ rule, needs, record }) =>
+        needs.some((kind) => seen.has(kind))
+          ? { rule, ran: true }
+          : { rule, ran: false, because: `no ${needs.join(', ')} in this capture; record ${record}` },
+      ),
+    modules() {
+      const byName = new Map<string, ModuleSummary>();
+      for (const { module, gets, puts, count, maxRefcnt, state } of ledger.incarnations) {
+        const sum = byName.get(module);
+        const held = state === 'freed' ? 0 : Math.max(0, count.users);
+        byName.set(module, {
+          module,
+          incarnations: (sum?.incarnations ?? 0) + 1,
+          gets: (sum?.gets ?? 0) + gets,
+          puts: (sum?.puts ?? 0) + puts,
+          held,
+          maxRefcnt: largest(sum?.maxRefcnt ?? null, maxRefcnt),
+          state,
+        });
+      }
+      return [...byName.values()];
+    },
+  };
+}
+
+function largest(a: number | null, b: number | undefined): number | null {
+  if (b === undefined) return a;
+  return a === null || b > a ? b : a;
+}

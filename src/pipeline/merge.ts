@@ -1,0 +1,81 @@
+/** Several captures of one boot as one stream, in time order. */
+import { UserError } from '../model/errors.ts';
+import type { Capture } from './capture.ts';
+import type { Item } from './settle.ts';
+
+/** Batches in time order; `input` says which capture a batch comes from. */
+export type Batch = { readonly input: number; readonly items: readonly Item[] };
+
+export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerator<Batch> {
+  if (captures.length === 1) {
+    for await (const items of captures[0]!.items) yield { input: 0, items };
+    return;
+  }
+  const heads = await Promise.all(captures.map((capture, input) => openHead(capture, input)));
+  refuseUnrelated(captures);
+  for (;;) {
+    let earliest: Head | undefined;
+    for (const head of heads) {
+      if (head.item !== undefined && (earliest === undefined || head.ts < earliest.ts)) earliest = head;
+    }
+    if (earliest === undefined) return;
+    yield { input: earliest.input, items: [earliest.item!] };
+    await earliest.advance();
+  }
+}
+
+interface Head {
+  readonly input: number;
+  item: Item | undefined;
+  /** A loss has no time of its own and stays with the event before it. */
+  ts: number;
+  advance(): Promise<void>;
+}
+
+async function openHead(capture: Capture, input: number): Promise<Head> {
+  let batch: readonly Item[] = [];
+  let at = 0;
+  const head: Head = {
+    input,
+    item: undefined,
+    ts: Number.NEGATIVE_INFINITY,
+    async advance() {
+      while (at >= batch.length) {
+        const next = await capture.items.next();
+        if (next.done === true) {
+          head.item = undefined;
+          return;
+        }
+        batch = next.value;
+        at = 0;
+      }
+      head.item = batch[at++]!;
+      if (head.item.event !== undefined) head.ts = Math.max(head.ts, head.item.event.ts);
+    },
+  };
+  await head.advance();
+  return head;
+}
+
+function refuseUnrelated(captures: readonly Capture[]): void {
+  const timed = captures.filter(({ summary }) => summary.events > 0);
+  const clocks = new Set(timed.map(({ summary }) => summary.clock));
+  const lonely = timed.find(({ summary }) => summary.clock !== 'time' && summary.clock !== 'tai');
+  if (clocks.size <= 1 && (lonely === undefined || timed.length <= 1)) return;
+  const [a, b] = [
+    timed[0]!,
+    timed.find(({ summary }) => summary.clock !== timed[0]!.summary.clock) ?? timed[1]!,
+  ];
+  const why: Record<string, string> = {
+    time: 'kernel seconds',
+    tai: 'seconds since the epoch',
+    relative: 'time since its own first record',
+    ticks: 'a counter, not a time',
+    none: 'no time at all',
+  };
+  throw new UserError(
+    'unmergeable',
+    `cannot order ${a.path} (${why[a.summary.clock]}) with ${b.path} (${why[b.summary.clock]})`,
+    'analyze them one by one, or record both with trace_clock mono',
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Holds events back for a moment. A stack is a record of its own that follows its event, perhaps after other
+ * CPUs' records; and some tracers write records out of time order. What leaves here is complete and ordered.
+ */
+import type { Lost } from '../model/collector.ts';
+import type { Event } from '../model/event.ts';
+
+export type Item =
+  | { readonly event: Event; readonly lost?: never }
+  | { readonly lost: Lost; readonly event?: never };
+
+export interface Settler {
+  push(item: Item): void;
+  /** Hands out everything, because the capture ended or its source is idle. */
+  flush(): void;
+}
+
+/** Records between an event and its stack, in a merged trace of many CPUs. */
+const STACK_DISTANCE = 64;
+/** Records that a per-CPU drained perf buffer can be late by: one buffer of 64 pages holds fewer. */
+const DISORDER = 8192;
+
+export function createSettler(ordered: () => boolean, out: (item: Item) => void): Settler {
+  let queue: Item[] = [];
+  let start = 0;
+
+  function compact(): void {
+    if (start > 4096) {
+      queue = queue.slice(start);
+      start = 0;
+    }
+  }
+
+  return {
+    push(item) {
+      queue.push(item);
+      const sorted = ordered();
+      if (!sorted && item.event !== undefined) {
+        let at = queue.length - 1;
+        for (; at > start; at--) {
+          const before = queue[at - 1]!.event;
+          if (before === undefined || before.ts <= item.event.ts) break;
+          queue[at] = queue[at - 1]!;
+        }
+        queue[at] = item;
+      }
+      const depth = sorted ? STACK_DISTANCE : DISORDER;
+      while (queue.length - start > depth) out(queue[start++]!);
+      compact();
+    },
+    flush() {
+      while (start < queue.length) out(queue[start++]!);
+      queue = [];
+      start = 0;
+    },
+  };
+}
