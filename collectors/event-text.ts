@@ -102,7 +102,9 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     if (module === undefined || callSite === undefined) {
       return malformed(body, [' call_site=', ' refcnt='], '"MODULE call_site=SYMBOL refcnt=N"');
     }
-    return { kind, ...placed(head), module, callSite, refcnt };
+    // Spelt out, here and below: spreading the head costs more than all the rest of reading such a line.
+    const { line, ts, cpu, pid, comm, context } = head;
+    return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, module, callSite, refcnt };
   }
 
   function deferred(kind: DeferredKind, body: string, head: Head): Read {
@@ -120,7 +122,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     const at = body.lastIndexOf('pid=');
     const printed = at < 0 ? WOKEN.exec(body)?.[1] : body.slice(at + 4);
     const target = printed === undefined ? head.pid : Number.parseInt(printed, 10);
-    return { kind, ...placed(head), target };
+    const { line, ts, cpu, pid, comm, context } = head;
+    return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, target };
   }
 
   function syscallEnter(syscall: ModuleSyscall, body: string, head: Head): Read {
@@ -196,6 +199,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       const inside = PROBE.exec(body)?.[1];
       if (inside === undefined) return { at: 0, message: 'expected "(FUNCTION…)" after the name of a probe' };
       const args: Record<string, string> = {};
+      const { line, ts, cpu, pid, comm, context } = head;
       for (const [, key, value] of body.slice(inside.length + 2).matchAll(ARGUMENT)) {
         args[key!] = value!.startsWith('"') ? value!.slice(1, -1) : value!;
       }
@@ -203,20 +207,40 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       if (arrow < 0) {
         const fn = code(inside);
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
-        return { kind: 'function_entry', ...placed(head), fn, probe: name, args };
+        return {
+          kind: 'function_entry',
+          seq: 0,
+          input: 0,
+          line,
+          ts,
+          cpu,
+          pid,
+          comm,
+          context,
+          fn,
+          probe: name,
+          args,
+        };
       }
       const [first, second] = [inside.slice(0, arrow), inside.slice(arrow + 4)];
       const fn = code(returnOrder === 'caller-first' ? second : first);
       const caller = code(returnOrder === 'caller-first' ? first : second);
       if (fn === undefined) return { at: arrow + 5, message: 'expected the function that returned' };
-      return {
+      const returned = {
         kind: 'function_return',
-        ...placed(head),
+        seq: 0,
+        input: 0,
+        line,
+        ts,
+        cpu,
+        pid,
+        comm,
+        context,
         fn,
         probe: name,
-        ...(caller === undefined ? {} : { caller }),
         args,
-      };
+      } as const;
+      return caller === undefined ? returned : { ...returned, caller };
     },
 
     syscall(text, head) {

@@ -116,6 +116,9 @@ function createParser(sink: Sink): Parser {
       sink.event(read);
     } else {
       sink.bad({ line: head.line, column: bodyAt + read.at + 1, message: read.message, text: text() });
+      // With hash-ptr off some kernels print nothing of an event, not even its newline: the next record follows.
+      const glued = text().slice(bodyAt);
+      if (glued.charCodeAt(DASH) === MINUS) readRecord(glued, DASH, head.line);
     }
   }
 
@@ -369,7 +372,7 @@ function createParser(sink: Sink): Parser {
 }
 
 /** Nanoseconds per unit of the last digit, by number of fraction digits. */
-const SCALE: readonly (number | undefined)[] = [, , , , , , 1000, 100, 10, 1];
+const SCALE: readonly (number | undefined)[] = [...Array(6).fill(undefined), 1000, 100, 10, 1];
 
 function contextOf(flag: number | undefined): ExecContext {
   switch (flag) {

@@ -182,11 +182,12 @@ export function resolvedLate(entry: FunctionEntryEvent): boolean {
   );
 }
 
-/** The probed function: as printed where that can be right, else what the probe was called. */
+/** The probed function: as printed where that can be right, else what a stack or the probe's name says. */
 export function functionName(event: FunctionEntryEvent): string {
   if (!resolvedLate(event)) return event.fn.symbol!;
-  const top = event.stack?.[0];
-  const framed = top === undefined ? undefined : /^([\w.]+)(?:\+0x[0-5])?(?:\/| |$)/.exec(top)?.[1];
+  // perf and trace-cmd print a bare address and resolve the stack; in a tracefs file both were resolved too late.
+  const top = event.fn.symbol === undefined ? event.stack?.[0] : undefined;
+  const framed = top === undefined ? undefined : /^([A-Za-z_][\w.]*)(?:\+0x[0-5])?(?:\/| |$)/.exec(top)?.[1];
   return framed ?? probeName(event.probe);
 }
 

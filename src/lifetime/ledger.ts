@@ -21,7 +21,7 @@ import { createCount } from './count.ts';
 import { type After, afterReturn } from './order.ts';
 import { createReferenceBook } from './references.ts';
 import { type Family, familyOf } from './sites.ts';
-import { isInTextOf, mayBeModuleText } from './text-owner.ts';
+import { isInTextOf, mayBeModuleText, ownerByAddress, ownerNow } from './text-owner.ts';
 
 export interface Loss {
   readonly lost: Lost;
@@ -135,21 +135,29 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
     const family = familyOf(event.callSite, event.module);
     if (family !== 'hidden') return { code: event.callSite, family };
-    const frame = event.stack?.find((line) => !/^(__)?(try_)?module_(get|put)\b|trampoline|^0x/.test(line));
+    const frame = callerFrame(event);
     const code =
-      frame !== undefined ? placeOfFrame(frame) : within === undefined ? undefined : placeOfCall(within);
-    return code === undefined
-      ? { code: event.callSite, family }
-      : { code, family: familyOf(code, event.module) };
+      frame !== undefined
+        ? placeOfFrame(frame, within)
+        : within === undefined
+          ? undefined
+          : placeOfCall(within);
+    if (code !== undefined) return { code, family: familyOf(code, event.module) };
+    const address = event.callSite.address;
+    const owner =
+      address === undefined ? undefined : ownerByAddress(event.callSite, current.values(), undefined);
+    return { code: event.callSite, family: owner?.module === event.module ? 'own' : family };
   }
 
-  function placeOfFrame(frame: string): Code | undefined {
+  function placeOfFrame(frame: string, within: Call | undefined): Code | undefined {
     const [, symbol, module] = /^([^\s+]+)(?:\+\S+)?(?: \[([^\]]+)\])?/.exec(frame) ?? [];
-    return symbol === undefined ? undefined : place(symbol, module);
+    if (symbol === undefined) return undefined;
+    // Without sym-offset a frame is printed without its module; the enclosing call may tell it.
+    return within?.name === symbol ? placeOfCall(within) : place(symbol, module);
   }
 
   function placeOfCall(call: Call): Code {
-    return place(call.name, call.late ? undefined : call.entry.fn.module);
+    return place(call.name, ownerNow(call, current.values())?.module);
   }
 
   function place(symbol: string, module: string | undefined): Code {
@@ -275,7 +283,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     ) {
       // The first function of a module that the unloading task runs is that module's exit.
       unload.exit = call;
-      const owner = call.late ? undefined : current.get(event.fn.module ?? '');
+      const owner = ownerNow(call, current.values());
       if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed')
         going(unload, owner, 'named');
     }
@@ -297,17 +305,23 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (call === undefined) return;
     for (const unload of unloads.values()) {
       if (unload.pid === event.pid || call === unload.exit) continue;
+      if (!mayBeUnloaded(call)) continue;
       unload.returned.push(call);
-      after.set(call, afterReturn(event.pid, event));
+      after.set(call, afterReturn(event));
     }
     missedPut(call);
     tell({ type: 'call-returned', call });
   }
 
+  /** A module with users is not the one that is going. */
+  function mayBeUnloaded(call: Call): boolean {
+    const owner = ownerNow(call, current.values());
+    return owner === undefined || owner.count.users <= 0;
+  }
+
   /** A call that gives references back elsewhere in this capture returned and gave none. */
   function missedPut(call: Call): void {
-    const module = call.entry.fn.module;
-    const incarnation = module === undefined ? undefined : current.get(module);
+    const incarnation = ownerNow(call, current.values());
     if (incarnation === undefined || (call.net?.get(incarnation.module) ?? 0) !== 0) return;
     const held = incarnation.references.newestOf(
       call.entry.pid,
@@ -403,8 +417,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (unload === undefined) return;
     unload.ret = event.ret;
     if (unload.free === undefined && event.ret < 0) {
-      unload.done = event;
-      unloads.delete(event.pid);
+      settle(unload, event);
       tell({ type: 'unload-refused', unload, exit: event });
     } else settle(unload, event);
   }
@@ -414,7 +427,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (unload === undefined) return;
     unloads.delete(unload.pid);
     const incarnation = unload.incarnation;
-    if (unload.free === undefined || incarnation === undefined) return;
+    if (unload.free === undefined || incarnation === undefined) {
+      for (const call of unload.returned) after.delete(call);
+      return;
+    }
     unload.done = at;
     const isOurs = (call: Call) =>
       call.entry.seq < unload.free!.seq && isInTextOf(call, incarnation, unload, incarnations);
@@ -424,7 +440,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       ...lateReturns,
     ].filter(isOurs);
     const returned = unload.returned.filter((call) => call.returned!.seq < unload.free!.seq && isOurs(call));
-    unload.returned.splice(0, Infinity, ...returned);
+    const others = unload.returned.splice(0, Infinity, ...returned);
     const pending = [...deferred.values()].filter(
       (claim) => claim.armed.seq < unload.free!.seq && claim.fn.module === incarnation.module,
     );
@@ -437,7 +453,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       inFlight,
       pending,
     });
-    for (const call of returned) after.delete(call);
+    for (const call of others) after.delete(call);
     for (const claim of pending) deferred.delete(claim.armed.object);
   }
 
@@ -579,6 +595,15 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const only = candidates.length === 1 ? candidates[0] : touched.length === 1 ? touched[0] : undefined;
     if (only !== undefined) going(unload, only, 'inferred');
   }
+}
+
+/** The frame that called try_module_get or module_put, unless it is a bare address. */
+function callerFrame(event: ModuleRefEvent): string | undefined {
+  const stack = event.stack;
+  if (stack === undefined) return undefined;
+  const at = stack.findIndex((frame) => /^(__)?(try_)?module_(get|put)\b/.test(frame));
+  const caller = stack.slice(at + 1).find((frame) => !/trampoline|^return_to_handler/.test(frame));
+  return caller?.startsWith('0x') ? undefined : caller;
 }
 
 /** Which module a probe on a module function speaks of; unreadable memory and no module at all are undefined. */

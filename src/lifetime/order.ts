@@ -5,11 +5,11 @@
  * one of those, or after having waited in a function that waits for such calls to end. The set of tasks that are
  * ordered after the return grows with each such edge; the free is ordered if its task is in the set by then.
  */
-import type { Event } from '../model/event.ts';
+import type { Event, FunctionReturnEvent } from '../model/event.ts';
 import { bareSymbol } from './sites.ts';
 
-/** Functions that return only when callbacks, work or threads that ran before are over. */
-const JOINS: ReadonlySet<string> = new Set([
+/** Functions that return only when work that ran before is over … */
+const WORK_JOINS: ReadonlySet<string> = new Set([
   'flush_work',
   '__flush_work',
   'flush_delayed_work',
@@ -21,9 +21,15 @@ const JOINS: ReadonlySet<string> = new Set([
   '__cancel_work_sync',
   '__cancel_work_timer',
   'cancel_delayed_work_sync',
+]);
+/** … threads … */
+const THREAD_JOINS: ReadonlySet<string> = new Set([
   'kthread_stop',
   'kthread_flush_work',
   'kthread_destroy_worker',
+]);
+/** … and what runs in interrupts. Plain synchronize_rcu() is none: it does not wait for callbacks. */
+const INTERRUPT_JOINS: ReadonlySet<string> = new Set([
   'del_timer_sync',
   'try_to_del_timer_sync',
   'timer_delete_sync',
@@ -31,22 +37,22 @@ const JOINS: ReadonlySet<string> = new Set([
   'hrtimer_cancel',
   'tasklet_kill',
   'free_irq',
+  'synchronize_irq',
   'rcu_barrier',
-  'synchronize_rcu',
-  'synchronize_srcu',
   'srcu_barrier',
-  'async_synchronize_full',
 ]);
 
 export interface After {
   /** A later event; grows the set. */
   observe(event: Event): void;
-  /** Is what `pid` does from now on ordered after the return? The edge that makes it so. */
+  /** Is what `pid` does from now on ordered after the return? The event that makes it so. */
   orders(pid: number): Event | undefined;
 }
 
-export function afterReturn(pid: number, at: Event): After {
-  const tasks = new Map<number, Event>([[pid, at]]);
+export function afterReturn(returned: FunctionReturnEvent): After {
+  const tasks = new Map<number, Event>();
+  if (returned.context === 'task' || returned.context === 'unknown') tasks.set(returned.pid, returned);
+  const joins = joinsFor(returned);
   return {
     observe(event) {
       switch (event.kind) {
@@ -57,13 +63,20 @@ export function afterReturn(pid: number, at: Event): After {
           }
           break;
         case 'sched_kthread_stop_ret':
+          if (joins === THREAD_JOINS && !tasks.has(event.pid)) tasks.set(event.pid, event);
+          break;
         case 'function_return':
-          if (event.kind === 'function_return' && !JOINS.has(bareSymbol(event.fn.symbol ?? ''))) break;
-          if (!tasks.has(event.pid)) tasks.set(event.pid, event);
+          if (joins.has(bareSymbol(event.fn.symbol ?? '')) && !tasks.has(event.pid))
+            tasks.set(event.pid, event);
           break;
         default:
       }
     },
     orders: (task) => tasks.get(task),
   };
+}
+
+function joinsFor(returned: FunctionReturnEvent): ReadonlySet<string> {
+  if (returned.context === 'softirq' || returned.context === 'hardirq') return INTERRUPT_JOINS;
+  return returned.comm.startsWith('kworker/') ? WORK_JOINS : THREAD_JOINS;
 }

@@ -113,7 +113,7 @@ export function createReferenceBook(): ReferenceBook {
       let rivals = 0;
       for (const site of sites.values()) {
         if (site.open.size === 0 || !mayPair(site.family, family)) continue;
-        const seen = site.partners.get(put.callSite) ?? 0;
+        const seen = site.partners.get(dropper) ?? 0;
         const score =
           (site.family === family ? 16 : 0) +
           (seen > 0 ? 8 : 0) +
@@ -133,7 +133,7 @@ export function createReferenceBook(): ReferenceBook {
       reference.put = put;
       best.open.delete(reference);
       best.puts++;
-      best.partners.set(put.callSite, (best.partners.get(put.callSite) ?? 0) + 1);
+      best.partners.set(dropper, (best.partners.get(dropper) ?? 0) + 1);
       if (mine !== undefined) best.sameTask++;
       best.longestHold = Math.max(best.longestHold, put.ts - reference.get.ts);
       openCount--;

@@ -26,6 +26,15 @@ export function mayBeModuleText(code: Code, known: Iterable<Incarnation>): boole
   return !told && address >= X86_MODULES;
 }
 
+/** Whose text a function entered just now lies in, as far as is known while it runs. */
+export function ownerNow(call: Call, alive: Iterable<Incarnation>): Incarnation | undefined {
+  const { fn } = call.entry;
+  if (fn.address !== undefined) return ownerByAddress(fn, alive, call);
+  if (call.late || fn.module === undefined) return undefined;
+  for (const incarnation of alive) if (incarnation.module === fn.module) return incarnation;
+  return undefined;
+}
+
 /** Was `call` in the text of `incarnation`? Decided when the unload is over, from all that is known then. */
 export function isInTextOf(
   call: Call,
@@ -61,7 +70,7 @@ function isCodeOf(
 }
 
 /** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address. */
-function ownerByAddress(
+export function ownerByAddress(
   fn: Code,
   all: Iterable<Incarnation>,
   call: Call | undefined,

@@ -5,8 +5,6 @@
 import { z } from 'zod';
 import { SCHEMA } from './schema-id.ts';
 
-
-
 export const ruleIds = [
   'ref-leak',
   'put-without-get',

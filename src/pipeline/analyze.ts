@@ -1,56 +1,144 @@
 /** Captures in, one Report out. */
+import type { Bad } from '../model/collector.ts';
+import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
-import type { Finding, Report } from '../model/report.ts';
+import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
-import { type Capture, openCapture } from './capture.ts';
+import { isStore } from '../store/is-store.ts';
+import { openCapture } from './capture.ts';
 import { createEngine, type Engine } from './engine.ts';
+import { createKeeper, type Keeper } from './keep.ts';
 import { mergeCaptures } from './merge.ts';
 import { version } from './package-root.ts';
+import type { Progress } from './source.ts';
 
 export interface AnalyzeOptions {
+  /** Read every capture as this format. */
   readonly format?: string | undefined;
-  /** Sees each event once, numbered, in the order the ledger does: where a store is filled. */
-  readonly onEvents?: ((events: readonly Event[]) => void) | undefined;
-  readonly onProgress?: ((captures: readonly Capture[]) => void) | undefined;
+  /** Keep a store here. */
+  readonly db?: string | undefined;
+  /** Stop before the first event later than this: the ledger as it stood then. */
+  readonly until?: number | undefined;
+  readonly onProgress?: ((progress: readonly Progress[], events: number) => void) | undefined;
 }
 
 export interface Analysis {
   readonly report: Report;
   readonly engine: Engine;
-  readonly captures: readonly Capture[];
+  /** Per input, the first few lines that could not be read. */
+  readonly bad: readonly (readonly Bad[])[];
 }
 
+/**
+ * Captures of one boot, or one store, which gives the answers that its captures gave.
+ * @throws UserError for what the user can mend
+ */
 export async function analyze(paths: readonly string[], options: AnalyzeOptions = {}): Promise<Analysis> {
-  const captures: Capture[] = [];
-  for (const [input, path] of paths.entries()) captures.push(await openCapture(path, input, options.format));
-  const engine = createEngine();
-  for await (const { input, items } of mergeCaptures(captures)) {
+  const stores = paths.filter((path) => path !== '-' && isStore(path));
+  if (stores.length > 0 && paths.length > 1) {
+    throw new UserError(
+      'usage',
+      `${stores[0]} is a store; a store is read by itself`,
+      'give the captures instead',
+    );
+  }
+  const keeper = options.db === undefined ? undefined : await createKeeper(options.db);
+  try {
+    const engine = createEngine(keeper === undefined ? {} : { onChange: (change) => keeper.change(change) });
+    const { inputs, bad } =
+      stores.length > 0
+        ? await replay(stores[0]!, engine, options, keeper)
+        : await read(paths, engine, options, keeper);
+    engine.end();
+    const report = toReport(engine, inputs);
+    keeper?.finish(engine.ledger, report, bad);
+    return { report, engine, bad };
+  } finally {
+    keeper?.close();
+  }
+}
+
+interface Read {
+  readonly inputs: readonly InputSummary[];
+  readonly bad: readonly (readonly Bad[])[];
+}
+
+async function read(
+  paths: readonly string[],
+  engine: Engine,
+  options: AnalyzeOptions,
+  keeper: Keeper | undefined,
+): Promise<Read> {
+  const captures = await Promise.all(paths.map((path, input) => openCapture(path, input, options.format)));
+  let total = 0;
+  merging: for await (const { input, items } of mergeCaptures(captures)) {
     const events: Event[] = [];
     for (const item of items) {
+      if (options.until !== undefined && item.event !== undefined && item.event.ts > options.until)
+        break merging;
       const event = engine.feed(item, input);
       if (event !== undefined) events.push(event);
     }
-    if (events.length > 0) options.onEvents?.(events);
-    options.onProgress?.(captures);
+    total += events.length;
+    keeper?.events(events);
+    options.onProgress?.(
+      captures.map(({ progress }) => progress),
+      total,
+    );
   }
-  engine.end();
-  return { report: toReport(engine, captures), engine, captures };
+  return { inputs: captures.map(({ summary }) => summary), bad: captures.map((capture) => capture.bad) };
 }
 
-export function toReport(engine: Engine, captures: readonly Capture[]): Report {
+/** Events per transaction of the store that is kept of a replayed one. */
+const BATCH = 10_000;
+
+async function replay(
+  path: string,
+  engine: Engine,
+  options: AnalyzeOptions,
+  keeper: Keeper | undefined,
+): Promise<Read> {
+  const { openStore } = await import('../store/open-store.ts');
+  const store = openStore(path);
+  try {
+    const losses = store.losses();
+    let told = 0;
+    let batch: Event[] = [];
+    const tellLosses = (before: number) => {
+      for (; told < losses.length && losses[told]!.after < before; told++) {
+        const { input, after: _after, ns: _ns, ...lost } = losses[told]!;
+        engine.feed({ lost }, input);
+      }
+    };
+    for (const event of store.events()) {
+      if (options.until !== undefined && event.ts > options.until) break;
+      tellLosses(event.seq);
+      batch.push(engine.feed({ event }, event.input)!);
+      if (batch.length === BATCH) {
+        keeper?.events(batch);
+        batch = [];
+      }
+    }
+    tellLosses(Number.POSITIVE_INFINITY);
+    keeper?.events(batch);
+    return { inputs: store.inputs(), bad: [] };
+  } finally {
+    store.close();
+  }
+}
+
+function toReport(engine: Engine, inputs: readonly InputSummary[]): Report {
   const findings = [...engine.findings].sort(byWeight);
+  const count = (severity: Finding['severity']) =>
+    findings.filter((finding) => finding.severity === severity).length;
   return {
     schema: SCHEMA,
     tool: { name: 'modlife', version: version() },
-    inputs: captures.map(({ summary }) => summary),
+    inputs: [...inputs],
     modules: engine.modules(),
     passes: engine.passes(),
     findings,
-    summary: {
-      error: findings.filter(({ severity }) => severity === 'error').length,
-      warning: findings.filter(({ severity }) => severity === 'warning').length,
-      note: findings.filter(({ severity }) => severity === 'note').length,
-    },
+    summary: { error: count('error'), warning: count('warning'), note: count('note') },
   };
 }
 

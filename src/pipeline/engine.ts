@@ -1,4 +1,5 @@
 /** The ledger with every pass on it: one engine for offline and live, fed item by item. */
+import type { Change } from '../lifetime/changes.ts';
 import { createLedger, type Ledger } from '../lifetime/ledger.ts';
 import type { Event, EventKind } from '../model/event.ts';
 import type { Finding, ModuleSummary, Report } from '../model/report.ts';
@@ -18,13 +19,20 @@ export interface Engine {
   modules(): ModuleSummary[];
 }
 
-export function createEngine(onFinding?: (finding: Finding) => void): Engine {
+export interface EngineOptions {
+  /** Called as findings become certain. */
+  readonly onFinding?: (finding: Finding) => void;
+  readonly onChange?: (change: Change) => void;
+}
+
+export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engine {
   const findings: Finding[] = [];
   const seen = new Set<EventKind>();
   const running: RunningPass[] = [];
   let seq = 0;
   const ledger = createLedger((change) => {
     for (const pass of running) pass.change(change);
+    onChange?.(change);
   });
   function report(finding: Finding): void {
     findings.push(finding);

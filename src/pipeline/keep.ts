@@ -1,0 +1,89 @@
+/** Fills a store while a capture is analyzed: events, losses and references as they pass, the rest at the end. */
+import type { Change } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import type { Bad } from '../model/collector.ts';
+import type { Event } from '../model/event.ts';
+import type { Report } from '../model/report.ts';
+import type { IncarnationRow, ReferenceRow } from '../store/rows.ts';
+
+export interface Keeper {
+  change(change: Change): void;
+  events(events: readonly Event[]): void;
+  finish(ledger: Ledger, report: Report, bad: readonly (readonly Bad[])[]): void;
+  /** Without `finish` before it: leaves nothing behind. */
+  close(): void;
+}
+
+/** Loaded when needed: most runs keep no store. */
+export async function createKeeper(path: string): Promise<Keeper> {
+  const { createStore } = await import('../store/create-store.ts');
+  const store = createStore(path);
+  let closed: ReferenceRow[] = [];
+
+  return {
+    change(change) {
+      if (change.type === 'given-back') {
+        const { incarnation, reference } = change;
+        closed.push({
+          incarnation: incarnation.id,
+          get: reference.get.seq,
+          put: reference.put!.seq,
+          family: reference.family,
+          ambiguous: reference.ambiguous,
+        });
+      } else if (change.type === 'lost') {
+        const { lost, input, after } = change;
+        store.addLoss({
+          ...lost,
+          input,
+          after: after?.seq ?? 0,
+          ...(after === undefined ? {} : { ns: after.ts }),
+        });
+      }
+    },
+    events(events) {
+      store.append(events);
+      store.addReferences(closed);
+      closed = [];
+    },
+    finish(ledger, report, bad) {
+      for (const [input, lines] of bad.entries()) for (const line of lines) store.addBad({ ...line, input });
+      store.addReferences(closed);
+      store.finish({
+        incarnations: ledger.incarnations.map(toRow),
+        references: ledger.incarnations.flatMap(({ id, references }) =>
+          references.open().map(({ get, family, ambiguous }) => ({
+            incarnation: id,
+            get: get.seq,
+            put: null,
+            family,
+            ambiguous,
+          })),
+        ),
+        report,
+      });
+    },
+    close: () => store.close(),
+  };
+}
+
+function toRow(incarnation: Ledger['incarnations'][number]): IncarnationRow {
+  const { id, module, nth, state, load, free, first, last, gets, puts, count, unload } = incarnation;
+  return {
+    id,
+    module,
+    nth,
+    state,
+    load: load?.seq ?? null,
+    going: unload?.start.seq ?? null,
+    free: free?.seq ?? null,
+    first: first.seq,
+    last: last.seq,
+    outcome: incarnation.initFailed ? 'init failed' : state,
+    baseKnown: load !== undefined,
+    gets,
+    puts,
+    held: Math.max(0, count.users),
+    maxRefcnt: incarnation.maxRefcnt ?? null,
+  };
+}
