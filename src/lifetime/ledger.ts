@@ -20,7 +20,7 @@ import type { Change, Deferred, FailedGet, Incarnation, Unload } from './changes
 import { createCount } from './count.ts';
 import { type After, afterReturn } from './order.ts';
 import { createReferenceBook } from './references.ts';
-import { type Family, familyOf } from './sites.ts';
+import { type Family, familyOf, placeName } from './sites.ts';
 import { isInTextOf, mayBeModuleText, ownerByAddress, ownerNow } from './text-owner.ts';
 
 export interface Loss {
@@ -79,6 +79,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const deferred = new Map<string, Deferred>();
   const after = new Map<Call, After>();
   const places = new Map<string, Code>();
+  /** Functions that gave references back, and whose. */
+  const givers = new Map<string, Set<Incarnation>>();
   const losses: Loss[] = [];
   let last: Event | undefined;
 
@@ -212,6 +214,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         : incarnation.references.giveBack(event, code, family);
     if (back !== undefined) {
       counted(event, incarnation, -1);
+      if (code.symbol !== undefined && family !== 'file') noteGiver(code.symbol, incarnation);
       tell({ type: 'given-back', incarnation, reference: back, usersAfter: incarnation.count.users, within });
       return;
     }
@@ -232,6 +235,12 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       failedGet,
       usersBefore,
     });
+  }
+
+  function noteGiver(symbol: string, incarnation: Incarnation): void {
+    const known = givers.get(symbol);
+    if (known === undefined) givers.set(symbol, new Set([incarnation]));
+    else known.add(incarnation);
   }
 
   /** On kernels and builds that print another symbol, the loader's put is known by who does it and when. */
@@ -319,21 +328,22 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     return owner === undefined || owner.count.users <= 0;
   }
 
-  /** A call that gives references back elsewhere in this capture returned and gave none. */
+  /** A call of a function that gives references back elsewhere in this capture returned and gave none. */
   function missedPut(call: Call): void {
-    const incarnation = ownerNow(call, current.values());
-    if (incarnation === undefined || (call.net?.get(incarnation.module) ?? 0) !== 0) return;
-    const held = incarnation.references.newestOf(
-      call.entry.pid,
-      (reference) =>
-        reference.get.seq < call.entry.seq && reference.missedBy === undefined && reference.family === 'own',
-    );
-    if (held === undefined) return;
-    const site = [...incarnation.references.sites.values()].find(
-      (candidate) => candidate.taker === held.taker,
-    );
-    const gaveBackBefore = [...(site?.partners.keys() ?? [])].some((partner) => partner.symbol === call.name);
-    if (gaveBackBefore) held.missedBy = call;
+    for (const incarnation of givers.get(call.name) ?? []) {
+      if (incarnation.state === 'freed' || (call.net?.get(incarnation.module) ?? 0) !== 0) continue;
+      const held = incarnation.references.newestOf(
+        call.entry.pid,
+        ({ get, missedBy, taker }) =>
+          get.seq < call.entry.seq && missedBy === undefined && gaveBack(incarnation, taker, call.name),
+      );
+      if (held !== undefined) held.missedBy = call;
+    }
+  }
+
+  function gaveBack(incarnation: Incarnation, taker: Code, giver: string): boolean {
+    const site = incarnation.references.sites.get(placeName(taker));
+    return site !== undefined && [...site.partners.keys()].some(({ symbol }) => symbol === giver);
   }
 
   function failGet(attempt: FunctionEntryEvent): void {

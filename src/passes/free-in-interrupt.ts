@@ -16,12 +16,16 @@ export const freeInInterrupt: Pass = {
   start(ledger, report) {
     /** Destruction in interrupts, by function, until it is known whose it was. */
     const suspects = new Map<string, { call: Call; times: number }>();
+    /** Told more than once: at entry, when it frees, and at its return, each time with more to go by. */
+    const counted = new WeakSet<Call>();
 
     function suspect(call: Call): void {
       const key = `${call.entry.fn.module ?? ''} ${call.name} ${call.entry.context}`;
       const known = suspects.get(key);
+      const isNew = !counted.has(call);
+      counted.add(call);
       if (known === undefined) suspects.set(key, { call, times: 1 });
-      else if (known.call !== call) {
+      else if (isNew) {
         known.times++;
         // A frame or a caller that names the kobject core tells more than a name.
         if ((known.call.frees?.length ?? 0) < (call.frees?.length ?? 0)) known.call = call;

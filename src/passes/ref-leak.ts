@@ -10,7 +10,7 @@ import type { Pass } from './pass.ts';
 const HABIT = 3;
 /** … and a reference held so much longer than the longest of them has broken it. */
 const TIMES_LONGER = 20;
-const AT_LEAST_NS = 500e6;
+const AT_LEAST_NS = 100e6;
 /** Gets without one put, from as many operations, are a drift. */
 const DRIFT = 5;
 

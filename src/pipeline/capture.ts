@@ -5,7 +5,7 @@ import type { InputSummary } from '../model/report.ts';
 import { detect, HEAD } from './detect.ts';
 import { createLineSplitter } from './lines.ts';
 import { createSettler, type Item } from './settle.ts';
-import { openSource, type Progress } from './source.ts';
+import { openSource, type Progress, type Source } from './source.ts';
 
 export interface Capture {
   readonly path: string;
@@ -23,8 +23,17 @@ export interface Capture {
 /** Bad lines kept to be quoted; all are counted. */
 const QUOTED = 20;
 
+/** @throws UserError when `path` cannot be read or is no capture */
 export async function openCapture(path: string, input: number, format: string | undefined): Promise<Capture> {
-  const source = await openSource(path);
+  return readCapture(path, await openSource(path), input, format);
+}
+
+export async function readCapture(
+  path: string,
+  source: Source,
+  input: number,
+  format: string | undefined,
+): Promise<Capture> {
   const chunks = source.chunks[Symbol.asyncIterator]();
   const first: Buffer[] = [];
   let size = 0;

@@ -1,0 +1,85 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { UserError } from '../model/errors.ts';
+import type { Event } from '../model/event.ts';
+import { toText } from '../report/text.ts';
+import { analyze } from './analyze.ts';
+import { readCapture } from './capture.ts';
+import { packageRoot } from './package-root.ts';
+
+const samples = join(packageRoot(), 'samples');
+const scratch = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+const files = readdirSync(samples, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && !/README\.md$|\.expected\.txt$/.test(entry.name))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .sort();
+
+async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function eventsOf(path: string, bytes: Buffer, chunk = bytes.length): Promise<Event[]> {
+  const source = { chunks: inChunks(bytes, chunk), progress: { bytes: 0, total: undefined } };
+  const capture = await readCapture(path, source, 0, undefined);
+  const events: Event[] = [];
+  for await (const items of capture.items) {
+    for (const { event } of items) if (event !== undefined) events.push(event);
+  }
+  return events;
+}
+
+describe.each(files.map((file) => [relative(samples, file), file]))('%s', (name, file) => {
+  const bytes = readFileSync(file);
+
+  test('is read as its golden says', async () => {
+    const golden = file.replace(/\.\w+$/, (extension) =>
+      extension === '.txt' ? '.expected.txt' : `${extension}.expected.txt`,
+    );
+    await expect(await verdict(file, name)).toMatchFileSnapshot(golden);
+  });
+
+  test('is recognised whatever it is called, whole, in 7-byte chunks and with CRLF', async () => {
+    let whole: Event[];
+    try {
+      whole = await eventsOf('unknown', bytes);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      await expect(eventsOf('unknown', bytes, 7)).rejects.toThrow((error as Error).message);
+      return;
+    }
+    expect(whole.length).toBeGreaterThan(0);
+    expect(await eventsOf('unknown', bytes, 7)).toEqual(whole);
+    const crlf = Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+    expect(await eventsOf('unknown', crlf)).toEqual(whole);
+  });
+
+  test('gives the same answers from a store', async () => {
+    const db = join(scratch, `${basename(file)}.db`);
+    let direct: Awaited<ReturnType<typeof analyze>>;
+    try {
+      direct = await analyze([file], { db });
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      return;
+    }
+    const replayed = await analyze([db]);
+    expect(replayed.report).toEqual(direct.report);
+  });
+});
+
+/** What a person would see, with the path as it is in the repository. */
+async function verdict(file: string, name: string): Promise<string> {
+  try {
+    const { report, bad } = await analyze([file]);
+    const inputs = report.inputs.map((input) => ({ ...input, path: name }));
+    const unread = bad.flat().map(({ line, column, message }) => `${name}:${line}:${column}: ${message}\n`);
+    return toText({ ...report, inputs }, { width: 80, color: false }) + unread.join('');
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `${error.message.replaceAll(file, name)}\n`;
+  }
+}
