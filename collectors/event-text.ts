@@ -82,6 +82,8 @@ const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)
 const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 /** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
 const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
+/** A line of the trace itself on the console: ftrace_dump_on_oops is at work, in the task that crashed. */
+const DUMPED = /^\s*\S.{0,15}-\d+\s+\d+[.dDbX][.\w]{3,4}\s+\d+us/;
 const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|Oops: [^\n]*)/;
 
 /**
@@ -92,6 +94,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   const code = createCodeTable();
   /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
   const watched = new Set<string>();
+  const dumping = new Set<number>();
 
   function reference(kind: 'module_get' | 'module_put', body: string, head: Head): Read {
     const plain = REF.exec(body);
@@ -142,6 +145,22 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     return { kind: 'syscall_exit', ...placed(head), syscall, ret: Number(BigInt.asIntN(64, BigInt(value))) };
   }
 
+  function fault(body: string, head: Head): Read {
+    const dumped = DUMPED.test(body);
+    const message = dumped ? 'the trace is dumped to the console' : FAULT.exec(body)?.[1];
+    // A crash dumps thousands of lines; one says it.
+    if (message === undefined || (dumped && dumping.has(head.pid))) return undefined;
+    if (dumped) dumping.add(head.pid);
+    const address = /address: (?:0x)?([0-9a-f]{8,16})/.exec(message)?.[1];
+    return {
+      kind: 'kernel_fault',
+      ...placed(head),
+      what: dumped ? 'dump' : message.startsWith('WARNING') ? 'warn' : 'oops',
+      message,
+      ...(address === undefined ? {} : { address: `0x${address}` }),
+    };
+  }
+
   return {
     tracepoint(name, body, head) {
       switch (name) {
@@ -169,18 +188,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
           }
           return { kind: 'module_request', ...placed(head), alias, wait: wait === '1', callSite };
         }
-        case 'console': {
-          const message = FAULT.exec(body)?.[1];
-          if (message === undefined) return undefined;
-          const address = /address: (?:0x)?([0-9a-f]{8,16})/.exec(message)?.[1];
-          return {
-            kind: 'kernel_fault',
-            ...placed(head),
-            what: message.startsWith('WARNING') ? 'warn' : 'oops',
-            message,
-            ...(address === undefined ? {} : { address: `0x${address}` }),
-          };
-        }
+        case 'console':
+          return fault(body, head);
         case 'sys_enter_delete_module':
         case 'sys_enter_init_module':
         case 'sys_enter_finit_module':

@@ -1,7 +1,7 @@
 #!/bin/sh
 # record.sh - run modlife's bpftrace program the way this machine needs it.
 #
-# USAGE: record.sh [-f json|text] [-o FILE] [FUNCTION...]      ^C ends it
+# USAGE: record.sh [-f json|text] [-o FILE] [FUNCTION...]      ^C or SIGTERM ends it
 #
 #   record.sh > capture.json
 #   record.sh -o capture.json mydrv_obj_release mydrv_exit
@@ -10,7 +10,7 @@
 #
 # What it adds to `bpftrace modlife.bt`: the program this bpftrace can run, without the probes this kernel lacks
 # (one missing function makes bpftrace refuse the whole program); where the preemption count lives, without which
-# the context of an event is unknown; where the text of each module lies; a larger buffer. JSON is the default
+# the context of an event is unknown; where the text of each module lies; a larger buffer; an end that loses nothing. JSON is the default
 # because bpftrace 0.24 and later report the losses of a text capture on stderr.
 
 program=$(dirname "$0")/modlife.bt
@@ -112,12 +112,14 @@ probes() {
 				printf("modlife1 %llu %d %d %x enter fn=$function module=$module arg0=0x%llx comm=\"%s\"%s\n",
 				    nsecs, cpu, \$t->pid, \$1 ? *(uint32 *)((uint64)\$1 + *((uint64 *)\$2 + cpu)) : 0,
 				    arg0, comm, kstack(perf, 16));
+				@records[cpu]++;
 			}
 			kretprobe:$function {
 				\$t = (struct task_struct *)curtask;
 				printf("modlife1 %llu %d %d %x leave fn=$function module=$module ret=0x%llx comm=\"%s\"\n",
 				    nsecs, cpu, \$t->pid, \$1 ? *(uint32 *)((uint64)\$1 + *((uint64 *)\$2 + cpu)) : 0,
 				    retval, comm);
+				@records[cpu]++;
 			}
 		EOF
 	done
@@ -126,4 +128,19 @@ probes() {
 export BPFTRACE_PERF_RB_PAGES="${BPFTRACE_PERF_RB_PAGES:-1024}"
 script=$(probes "$@" | sed "s/\$1/$count/g; s/\$2/$offsets/g; s/\$3/$text/g; s/\$4/$size/g")
 modules
-exec bpftrace -B line -f "$format" -e "$script"
+
+# A signal makes bpftrace drop what it has not printed yet; the end of the process it watches does not. So it gets
+# a process to watch, which ends when this shell does, and a session of its own, where ^C does not reach it.
+tail --pid=$$ -f /dev/null &
+watched=$!
+trap 'kill $watched' INT TERM HUP
+setsid bpftrace -p $watched -B line -f "$format" -e "$script" &
+recorder=$!
+wait $recorder
+status=$?
+while kill -0 $recorder 2>/dev/null; do
+	wait $recorder
+	status=$?
+done
+kill $watched 2>/dev/null
+exit $status

@@ -2,7 +2,7 @@
  * Calls into module text: entered, not yet returned. Per task, and per CPU for interrupts, because an interrupt
  * only borrows the task it finds.
  */
-import type { Event, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
+import type { Event, FaultEvent, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
 import { bareSymbol } from './sites.ts';
 
 export interface Call {
@@ -17,6 +17,8 @@ export interface Call {
   returned: FunctionReturnEvent | undefined;
   /** It must have returned, though no event says so: its task or CPU was seen elsewhere since. */
   over: boolean;
+  /** The kernel reported a fault in this task while the call was in flight. */
+  fault: FaultEvent | undefined;
   /** Gets minus puts inside, per module. */
   net: Map<string, number> | undefined;
   /** Functions entered inside that free memory. */
@@ -103,6 +105,7 @@ export function createCallTracker(): CallTracker {
         parent: stack.at(-1),
         returned: undefined,
         over: false,
+        fault: undefined,
         net: undefined,
         frees: undefined,
       };
@@ -136,6 +139,9 @@ export function createCallTracker(): CallTracker {
         clear(`${event.cpu}:softirq`);
         clear(`${event.cpu}:hardirq`);
         clear(`${event.cpu}:nmi`);
+      }
+      if (event.kind === 'kernel_fault' && event.what !== 'warn') {
+        for (const call of stacks.get(placeOf(event)) ?? []) call.fault ??= event;
       }
       if (event.kind === 'syscall_enter' || event.kind === 'sched_process_exit') clear(event.pid);
     },

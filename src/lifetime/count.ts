@@ -23,6 +23,12 @@ export interface Count {
   readonly known: boolean;
   /** References taken before the capture began, as far as the first printed refcnt tells. */
   readonly unseen: number;
+  /** What the last printed refcnt differs by, if it does and is not believed yet. */
+  readonly suspected: number;
+  /** The last event whose refcnt agreed with our count. */
+  readonly agreed: ModuleRefEvent | undefined;
+  /** Does `refcnt`, printed by a put, show that it gave back something that was counted? */
+  gaveBackCounted(put: ModuleRefEvent, base: number): boolean;
   /** The load was seen: nothing can be out but what the loader holds itself. */
   loaded(): void;
   /** Our count changes by `step`; `base` is what the kernel adds: 1 live, 2 while init runs, 0 while going. */
@@ -54,6 +60,15 @@ export function createCount(): Count {
     },
     get unseen() {
       return unseen;
+    },
+    get suspected() {
+      return suspect?.delta ?? 0;
+    },
+    get agreed() {
+      return agreed;
+    },
+    gaveBackCounted(put, base) {
+      return !perCpu && base > 0 && put.refcnt >= base + users;
     },
     loaded() {
       known = true;

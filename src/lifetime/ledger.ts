@@ -17,7 +17,7 @@ import type {
 } from '../model/event.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Deferred, FailedGet, Incarnation, Unload } from './changes.ts';
-import { createCount } from './count.ts';
+import { createCount, type Gap } from './count.ts';
 import { type After, afterReturn } from './order.ts';
 import { createReferenceBook } from './references.ts';
 import { type Family, familyOf, placeName } from './sites.ts';
@@ -40,6 +40,8 @@ export interface Ledger {
   readonly losses: readonly Loss[];
   /** Unloads entered and not come back. */
   readonly underWay: readonly Unload[];
+  /** Are delete_module calls recorded in this capture? */
+  readonly sawUnloadCalls: boolean;
   /** The last event so far. */
   readonly last: Event | undefined;
   /** Was the function of `call` in the text of `incarnation`, as far as is known by now? */
@@ -83,6 +85,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const givers = new Map<string, Set<Incarnation>>();
   const losses: Loss[] = [];
   let last: Event | undefined;
+  let sawUnloadCalls = false;
 
   function incarnationOf(module: string, event: Event, fresh: boolean): Incarnation {
     let incarnation = current.get(module);
@@ -221,6 +224,13 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (failedGet === undefined && (!incarnation.count.known || incarnation.count.unseen > 0)) {
       counted(event, incarnation, -1);
       incarnation.count.unseenGivenBack();
+      return;
+    }
+    if (incarnation.count.gaveBackCounted(event, baseOf(incarnation))) {
+      // The count was as high before the put as ours is after it: the get is what is missing.
+      const gap: Gap = { delta: 1, after: incarnation.count.agreed, before: event };
+      incarnation.gaps.push(gap);
+      tell({ type: 'gap', incarnation, gap });
       return;
     }
     // The kernel does not decrement past zero: such a put warns and changes nothing.
@@ -411,6 +421,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
 
   function syscallEntered(event: SyscallEnterEvent): void {
     if (event.syscall !== 'delete_module') return;
+    sawUnloadCalls = true;
     settle(unloads.get(event.pid), event);
     const unload = start(event, event);
     const named = event.module === undefined ? undefined : current.get(event.module);
@@ -525,6 +536,9 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     losses,
     get underWay() {
       return [...unloads.values()];
+    },
+    get sawUnloadCalls() {
+      return sawUnloadCalls;
     },
     get last() {
       return last;

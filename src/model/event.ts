@@ -159,10 +159,10 @@ export interface SchedEvent extends EventBase {
   readonly target: number;
 }
 
-/** The kernel reported a fault: an oops, or a WARN. */
+/** The kernel reported a fault: an oops, a WARN, or that it dumps the trace because of one. */
 export interface FaultEvent extends EventBase {
   readonly kind: 'kernel_fault';
-  readonly what: 'oops' | 'warn';
+  readonly what: 'oops' | 'warn' | 'dump';
   readonly message: string;
   /** Faulting or instruction address, where printed. */
   readonly address?: string;

@@ -120,6 +120,9 @@ export function doubt(
     const [missing, what] = gap.delta > 0 ? [gap.delta, 'get'] : [-gap.delta, 'put'];
     return `refcnt at line ${gap.before.line} shows that ${missing} ${what}${missing === 1 ? '' : 's'} of ${incarnation.module} went unseen`;
   }
+  if (to === undefined && incarnation.count.suspected !== 0) {
+    return `the last refcnt of ${incarnation.module} does not add up: events went unseen`;
+  }
   return undefined;
 }
 

@@ -62,7 +62,17 @@ function judge(
   leaked.sort((a, b) => Number(b.reason.certain) - Number(a.reason.certain));
   const { reference, reason } = leaked[0]!;
   const count = leaked.length;
-  const unsure = doubt(ledger, incarnation, reference.get, undefined);
+  const gap = doubt(ledger, incarnation, reference.get, undefined);
+  // A refcnt printed since, that still counts it, shows that its put is not merely missing from the trace.
+  const since = reason.proof.at(-1)?.ns ?? reference.get.ts;
+  const confirmed = (incarnation.count.agreed?.ts ?? 0) > since;
+  const unsure =
+    gap ??
+    (!reason.certain
+      ? 'the capture ends while it is held; a later put would clear it'
+      : confirmed
+        ? undefined
+        : 'no refcnt was printed since; one unrecorded put would explain it');
   const place = placeName(reference.taker);
   const others = [...incarnation.references.sites.values()]
     .flatMap((other) => [...other.open].slice(0, 3))
@@ -70,14 +80,12 @@ function judge(
     .slice(0, 5);
   return makeFinding({
     rule: 'ref-leak',
-    severity: unsure !== undefined ? 'note' : reason.certain ? 'error' : 'warning',
-    certainty: unsure !== undefined || !reason.certain ? 'possible' : 'observed',
+    severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
+    certainty: unsure === undefined ? 'observed' : 'possible',
     incarnation,
     title: `${place} took ${count === 1 ? 'a reference' : `${count} references`} to ${incarnation.module} that ${count === 1 ? 'was' : 'were'} never given back`,
     detail: `${who(reference.get)} took it ${duration((ledger.last?.ts ?? 0) - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
-    because:
-      unsure ??
-      (reason.certain ? undefined : 'the capture ends while it is held; a later put would clear it'),
+    because: unsure,
     culprit: { code: reference.taker, event: reference.get },
     evidence: [
       ...(reference.within === undefined

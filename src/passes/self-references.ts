@@ -1,7 +1,8 @@
 /** References that a module takes and drops on itself, where nobody else keeps it alive meanwhile. */
+import type { Call } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
-import type { Ledger } from '../lifetime/ledger.ts';
 import { familyOf, placeName } from '../lifetime/sites.ts';
+import { awaitFaults, canSayRunning, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 
@@ -61,8 +62,12 @@ export const earlyPut: Pass = {
   start(ledger, report) {
     /** The latest last puts from inside, per incarnation: an unload may follow. */
     const lastPuts = new Map<Incarnation, GivenBack[]>();
+    const byCall = new Map<Call, GivenBack>();
+    const verdicts = awaitFaults((freed, call) => judge(byCall.get(call)!, freed, call));
     return {
+      end: verdicts.end,
       change(change) {
+        if (change.type === 'fault') verdicts.fault();
         if (change.type === 'given-back') {
           const { incarnation, reference, usersAfter } = change;
           const put = reference.put!;
@@ -71,25 +76,34 @@ export const earlyPut: Pass = {
           list.push(change);
           lastPuts.set(incarnation, list.slice(-16));
         } else if (change.type === 'freed') {
-          for (const put of lastPuts.get(change.incarnation) ?? []) judge(put, change);
+          for (const put of lastPuts.get(change.incarnation) ?? []) consider(put, change);
           lastPuts.delete(change.incarnation);
         }
       },
     };
 
-    function judge(given: GivenBack, freed: Extract<Change, { type: 'freed' }>): void {
-      const { within, incarnation, reference } = given;
-      const put = reference.put!;
+    function consider(given: GivenBack, freed: Freed): void {
+      const { within, reference } = given;
       if (within === undefined) return;
-      const running = freed.inFlight.includes(within) && ledger.calls.returnsAreSeen(within);
-      const overlapped = freed.unload.returned.includes(within) && put.seq < freed.unload.start.seq;
-      if (!running && !overlapped) return;
+      if (freed.inFlight.includes(within) && canSayRunning(ledger, within)) {
+        byCall.set(within, given);
+        verdicts.add(freed, within);
+      } else if (freed.unload.returned.includes(within) && reference.put!.seq < freed.unload.start.seq) {
+        judge(given, freed, within);
+      }
+    }
+
+    function judge(given: GivenBack, freed: Freed, within: Call): void {
+      const { incarnation, reference } = given;
+      const put = reference.put!;
+      const running = freed.inFlight.includes(within);
       const free = freed.unload.free!;
-      const unsure = doubt(ledger as Ledger, incarnation, put, free);
+      const gap = doubt(ledger, incarnation, put, free);
+      const unsure = gap ?? (running ? oneMissing(within, freed.unload) : undefined);
       report(
         makeFinding({
           rule: 'early-put',
-          severity: unsure !== undefined ? 'note' : running ? 'error' : 'warning',
+          severity: gap !== undefined ? 'note' : running && unsure === undefined ? 'error' : 'warning',
           certainty: unsure !== undefined ? 'possible' : running ? 'observed' : 'predicted',
           because:
             unsure ??

@@ -1,14 +1,12 @@
 /** Code of a module that still ran, or could have, when its text was freed. */
 import type { Call } from '../lifetime/calls.ts';
-import type { Change } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
 import type { Evidence, Finding } from '../model/report.ts';
+import { awaitFaults, canSayRunning, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
-
-type Freed = Extract<Change, { type: 'freed' }>;
 
 export const releaseAfterExit: Pass = {
   rule: 'release-after-exit',
@@ -16,12 +14,17 @@ export const releaseAfterExit: Pass = {
   record:
     'entry and return probes on the release methods and on exit of the module (modlife capture sets them)',
   start(ledger, report) {
+    const verdicts = awaitFaults((freed, call) =>
+      report(stillRunning(ledger, freed, call, 'release-after-exit')),
+    );
     return {
+      end: verdicts.end,
       change(change) {
+        if (change.type === 'fault') verdicts.fault();
         if (change.type !== 'freed') return;
         for (const call of change.inFlight) {
           if (releaseSign(call, ledger.calls) === undefined || !canSayRunning(ledger, call)) continue;
-          report(stillRunning(ledger, change, call, 'release-after-exit'));
+          verdicts.add(change, call);
         }
         for (const call of change.unload.returned) {
           if (releaseSign(call, ledger.calls) === undefined) continue;
@@ -46,8 +49,11 @@ export const textInUse: Pass = {
   ],
   record: 'events/timer, events/workqueue, events/rcu and probes on the functions of the module',
   start(ledger, report) {
+    const verdicts = awaitFaults((freed, call) => report(stillRunning(ledger, freed, call, 'text-in-use')));
     return {
+      end: verdicts.end,
       change(change) {
+        if (change.type === 'fault') verdicts.fault();
         if (change.type !== 'freed') return;
         const reported = new Set<number>();
         for (const call of change.inFlight) {
@@ -60,7 +66,7 @@ export const textInUse: Pass = {
           )
             continue;
           reported.add(call.entry.pid);
-          report(stillRunning(ledger, change, call, 'text-in-use'));
+          verdicts.add(change, call);
         }
         for (const claim of change.pending) report(pending(ledger, change, claim));
         const files = openFiles(ledger, change);
@@ -69,11 +75,6 @@ export const textInUse: Pass = {
     };
   },
 };
-
-/** An entry without a return means running only where returns are recorded. */
-function canSayRunning(ledger: Ledger, call: Call): boolean {
-  return call.returned !== undefined || (!call.over && ledger.calls.returnsAreSeen(call));
-}
 
 /** How the unload went, as evidence: what every story here shares. */
 function unloadStory({ unload }: Freed): Evidence[] {
@@ -103,10 +104,13 @@ function stillRunning(
 ): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const unsure = doubt(ledger, incarnation, call.entry, free);
+  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call, unload);
+  const lossless = doubt(ledger, incarnation, call.entry, free) === undefined;
   const outlived =
     call.returned === undefined
-      ? 'It was never seen to return.'
+      ? call.fault === undefined
+        ? 'It was never seen to return.'
+        : `It never returned: ${duration(call.fault.ts - free.ts)} after the free its task faulted.`
       : `It returned ${duration(call.returned.ts - free.ts)} after the text was gone.`;
   const waited =
     unload.exit?.returned === undefined
@@ -114,7 +118,7 @@ function stillRunning(
       : ` ${callName(unload.exit)} had returned without waiting for it.`;
   return makeFinding({
     rule,
-    severity: unsure === undefined ? 'error' : 'note',
+    severity: unsure === undefined ? 'error' : lossless ? 'warning' : 'note',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     incarnation,

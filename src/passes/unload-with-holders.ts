@@ -16,13 +16,24 @@ export const forcedUnload: Pass = {
       change(change) {
         if (change.type !== 'freed' || change.incarnation.initFailed || change.usersAtFree <= 0) return;
         const { incarnation, unload, outstanding, usersAtFree } = change;
-        const forced = ((unload.enter?.flags ?? 0) & O_TRUNC) !== 0;
+        const flags = unload.enter?.flags;
+        const forced = flags !== undefined && (flags & O_TRUNC) !== 0;
+        // Unforced, the kernel frees at zero only: what is missing then is a put in the trace, not a holder's.
+        if (flags !== undefined && !forced) return;
+        // Where system calls are recorded, a free without one is the clean-up after an init that failed.
+        if (unload.enter === undefined && ledger.sawUnloadCalls) return;
+        if (outstanding.length > 0 && outstanding.every(({ family }) => family === 'tracer')) return;
         const holder = outstanding.find(({ family }) => family !== 'tracer') ?? outstanding[0];
-        const unsure = doubt(ledger, incarnation, incarnation.first, unload.free);
+        const gap = doubt(ledger, incarnation, incarnation.first, unload.free);
+        const unsure =
+          gap ??
+          (forced || usersAtFree > 1
+            ? undefined
+            : 'the system call was not recorded; one unrecorded put would explain it as well');
         report(
           makeFinding({
             rule: 'forced-unload',
-            severity: unsure === undefined ? 'error' : 'note',
+            severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
             certainty: unsure === undefined ? 'observed' : 'possible',
             because: unsure,
             incarnation,

@@ -1,0 +1,47 @@
+/** Calls that seem to be in flight when the text goes: how sure that is. */
+import type { Call } from '../lifetime/calls.ts';
+import type { Change, Unload } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
+import { callName } from './make-finding.ts';
+
+export type Freed = Extract<Change, { type: 'freed' }>;
+
+/** An entry without a return means running only where returns are recorded. */
+export function canSayRunning(ledger: Ledger, call: Call): boolean {
+  return call.returned !== undefined || (!call.over && ledger.calls.returnsAreSeen(call));
+}
+
+/**
+ * One unseen return would explain a call that seems to be in flight. It does not where the task faulted, where the
+ * caller did not return either, or where the call began while the unload was under way.
+ */
+export function oneMissing(call: Call, unload: Unload): string | undefined {
+  const solid =
+    call.returned !== undefined ||
+    call.fault !== undefined ||
+    call.parent !== undefined ||
+    call.entry.seq > unload.start.seq;
+  return solid
+    ? undefined
+    : `only the return of ${callName(call)} is missing; one unrecorded event would explain it`;
+}
+
+/**
+ * Holds back what one missing event would explain: the task may yet fault, which settles it.
+ */
+export function awaitFaults(judge: (freed: Freed, call: Call) => void) {
+  let waiting: { readonly freed: Freed; readonly call: Call }[] = [];
+  function decide(ready: (call: Call) => boolean): void {
+    const due = waiting.filter(({ call }) => ready(call));
+    waiting = waiting.filter(({ call }) => !ready(call));
+    for (const { freed, call } of due) judge(freed, call);
+  }
+  return {
+    add(freed: Freed, call: Call): void {
+      if (oneMissing(call, freed.unload) === undefined) judge(freed, call);
+      else waiting.push({ freed, call });
+    },
+    fault: () => decide((call) => call.fault !== undefined),
+    end: () => decide(() => true),
+  };
+}
