@@ -11,14 +11,19 @@ const BARE_ADDRESS = /^(?:0x)?([0-9a-f]{8,16})$/;
  * address, and empty text are `undefined`: nothing is known.
  */
 export function createCodeTable(): (text: string) => Code | undefined {
-  const known = new Map<string, Code | undefined>();
+  const known = new Map<string, Code | null>();
   return (text) => {
-    if (known.has(text)) return known.get(text);
+    const found = known.get(text);
+    if (found !== undefined) return found ?? undefined;
     const code = parseCode(text);
-    known.set(text, code);
+    // A hostile or very long trace must not fill memory with spellings; a place forgotten is only read again.
+    if (known.size >= MOST_PLACES) known.clear();
+    known.set(text, code ?? null);
     return code;
   };
 }
+
+const MOST_PLACES = 1 << 16;
 
 function parseCode(text: string): Code | undefined {
   const address = BARE_ADDRESS.exec(text)?.[1];

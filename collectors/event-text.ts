@@ -76,8 +76,6 @@ const REF = /^(\S+) call_site=(.+) refcnt=(-?\d+)\s*$/;
 const REF_FIELDS = /^ip=(\S+)(?: \([^)]*\))? refcnt=(?:(-?\d+)|0x[0-9a-f]+ \((-?\d+)\)) name=(\S+)\s*$/;
 const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
 const REQUEST = /^(.+) wait=([01]) call_site=(.+?)\s*$/;
-const PROBE = /^\((.*?)\)(?: |$)/;
-const ARGUMENT = /([A-Za-z_]\w*)=("(?:.*?)"(?= [A-Za-z_]\w*=|\s*$)|\S+)/g;
 const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)/;
 const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 /** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
@@ -205,16 +203,13 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     },
 
     dynamic(name, body, head) {
-      const inside = PROBE.exec(body)?.[1];
-      if (inside === undefined) return { at: 0, message: 'expected "(FUNCTION…)" after the name of a probe' };
-      const args: Record<string, string> = {};
+      const close = closing(body);
+      if (close < 0) return { at: 0, message: 'expected "(FUNCTION…)" after the name of a probe' };
+      const args = readArguments(body, close + 1);
       const { line, ts, cpu, pid, comm, context } = head;
-      for (const [, key, value] of body.slice(inside.length + 2).matchAll(ARGUMENT)) {
-        args[key!] = value!.startsWith('"') ? value!.slice(1, -1) : value!;
-      }
-      const arrow = inside.indexOf(' <- ');
-      if (arrow < 0) {
-        const fn = code(inside);
+      const arrow = body.indexOf(' <- ');
+      if (arrow < 0 || arrow > close) {
+        const fn = code(body.slice(1, close));
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
         return {
           kind: 'function_entry',
@@ -231,25 +226,14 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
           args,
         };
       }
-      const [first, second] = [inside.slice(0, arrow), inside.slice(arrow + 4)];
-      const fn = code(returnOrder === 'caller-first' ? second : first);
-      const caller = code(returnOrder === 'caller-first' ? first : second);
+      const first = code(body.slice(1, arrow));
+      const second = code(body.slice(arrow + 4, close));
+      const [fn, caller] = returnOrder === 'caller-first' ? [second, first] : [first, second];
       if (fn === undefined) return { at: arrow + 5, message: 'expected the function that returned' };
-      const returned = {
-        kind: 'function_return',
-        seq: 0,
-        input: 0,
-        line,
-        ts,
-        cpu,
-        pid,
-        comm,
-        context,
-        fn,
-        probe: name,
-        args,
-      } as const;
-      return caller === undefined ? returned : { ...returned, caller };
+      const kind = 'function_return';
+      return caller === undefined
+        ? { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, probe: name, args }
+        : { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, probe: name, caller, args };
     },
 
     syscall(text, head) {
@@ -275,6 +259,51 @@ function placed(head: Head) {
     context: head.context,
   };
 }
+
+/** The parenthesis that ends what was probed: followed by the arguments or by nothing. */
+function closing(body: string): number {
+  if (body.charCodeAt(0) !== OPEN) return -1;
+  for (let at = body.indexOf(')'); at >= 0; at = body.indexOf(')', at + 1)) {
+    if (at + 1 === body.length || body.charCodeAt(at + 1) === SPACE) return at;
+  }
+  return -1;
+}
+
+/** `name="x" mod=0x1`. The kernel does not escape quotes, so a string ends where another argument begins. */
+function readArguments(body: string, from: number): Readonly<Record<string, string>> {
+  if (from >= body.length) return NO_ARGUMENTS;
+  const args: Record<string, string> = {};
+  for (let at = from + 1; at < body.length; ) {
+    const equals = body.indexOf('=', at);
+    if (equals < 0) break;
+    const key = body.slice(at, equals);
+    if (body.charCodeAt(equals + 1) === QUOTE) {
+      let close = body.indexOf('"', equals + 2);
+      while (
+        close >= 0 &&
+        close + 1 < body.length &&
+        !ARGUMENT_NEXT.test(body.slice(close + 1, close + 64))
+      ) {
+        close = body.indexOf('"', close + 1);
+      }
+      if (close < 0) close = body.length;
+      args[key] = body.slice(equals + 2, close);
+      at = close + 2;
+    } else {
+      let end = body.indexOf(' ', equals);
+      if (end < 0) end = body.length;
+      args[key] = body.slice(equals + 1, end);
+      at = end + 1;
+    }
+  }
+  return args;
+}
+
+const QUOTE = 0x22;
+const ARGUMENT_NEXT = /^(?: [A-Za-z_]\w*=|\s*$)/;
+const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze({});
+const SPACE = 0x20;
+const OPEN = 0x28;
 
 /** Blames the first of `parts` that is missing, or the end of the body. */
 function malformed(body: string, parts: readonly string[], expected: string): Malformed {

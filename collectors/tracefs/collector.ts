@@ -14,6 +14,9 @@ const DASH = 16;
 /** Under latency-format comm is cut to %8.8s. */
 const LATENCY_DASH = 8;
 
+/** Spellings of comm kept at a time; a hostile trace has a new one in every line. */
+const MOST_COMMS = 1 << 16;
+
 const SPACE = 0x20;
 const MINUS = 0x2d;
 const DOT = 0x2e;
@@ -101,6 +104,7 @@ function createParser(sink: Sink): Parser {
   function comm(latin1: string): string {
     let text = comms.get(latin1);
     if (text === undefined) {
+      if (comms.size >= MOST_COMMS) comms.clear();
       text = Buffer.from(latin1, 'latin1').toString('utf8').trimStart();
       comms.set(latin1, text);
     }

@@ -44,9 +44,14 @@ export interface CallTracker {
 
 /** Open calls kept per task: a function without a return probe must not pile up. */
 const DEPTH = 64;
+const ENTRY_ONLY = 16;
+/** Tasks remembered to have opened files. */
+const OPENERS = 1 << 16;
 
 export function createCallTracker(): CallTracker {
   const stacks = new Map<string | number, Call[]>();
+  /** CPUs with calls in flight that an interrupt made. */
+  const interrupted = new Set<number>();
   const opens = new Map<string, Call[]>();
   const openers = new Set<string>();
   const seen = new Map<string, { entries: number; returns: number; module: string | undefined }>();
@@ -66,6 +71,7 @@ export function createCallTracker(): CallTracker {
     const opening = call.name.endsWith('_open');
     const list = opens.get(stem);
     if (opening) {
+      if (openers.size >= OPENERS) openers.clear();
       openers.add(`${call.entry.pid} ${stem}`);
       if (list === undefined) opens.set(stem, [call]);
       else list.push(call);
@@ -89,6 +95,7 @@ export function createCallTracker(): CallTracker {
       if (stack === undefined) {
         stack = [];
         stacks.set(key, stack);
+        if (entry.context !== 'task' && entry.context !== 'unknown') interrupted.add(entry.cpu);
       }
       const name = functionName(entry);
       const stats = statsOf(name, entry.fn.module);
@@ -109,7 +116,10 @@ export function createCallTracker(): CallTracker {
         net: undefined,
         frees: undefined,
       };
-      stack.push(call);
+      // Entered so often and never seen to return, it has no return probe: nothing can be said to run inside it.
+      if (stats.returns === 0 && stats.entries > ENTRY_ONLY) call.over = true;
+      else stack.push(call);
+      if (stack.length === 0) stacks.delete(key);
       noteFile(call);
       return call;
     },
@@ -135,7 +145,7 @@ export function createCallTracker(): CallTracker {
     },
 
     observe(event) {
-      if (event.context === 'task') {
+      if (event.context === 'task' && interrupted.delete(event.cpu)) {
         clear(`${event.cpu}:softirq`);
         clear(`${event.cpu}:hardirq`);
         clear(`${event.cpu}:nmi`);

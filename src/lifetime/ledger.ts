@@ -66,6 +66,8 @@ const RELEASING: ReadonlySet<string> = new Set([
   'kobject_delayed_cleanup',
   'device_release',
 ]);
+/** Failed gets remembered until a put asks for them. */
+const FAILURES = 1 << 14;
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
 
@@ -359,7 +361,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   function failGet(attempt: FunctionEntryEvent): void {
     attempts.delete(placeOf(attempt));
     const module = moduleArgument(attempt);
-    if (module !== undefined) failed.set(`${placeOf(attempt)} ${module}`, { attempt });
+    if (module === undefined) return;
+    // Most failures are dealt with properly, and no put ever asks for them.
+    if (failed.size >= FAILURES) failed.clear();
+    failed.set(`${placeOf(attempt)} ${module}`, { attempt });
   }
 
   /** Joins the struct module address, an identity, with the name. */

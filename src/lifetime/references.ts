@@ -20,6 +20,9 @@ export interface Reference {
   ambiguous: boolean;
   /** A call that should have given it back and returned without doing so. */
   missedBy: Call | undefined;
+  /** Neighbours among the open references that one task took at one place. */
+  older: Reference | undefined;
+  newer: Reference | undefined;
 }
 
 /** References from one taking place. */
@@ -34,7 +37,8 @@ export interface TakingSite {
   sameTask: number;
   longestHold: number;
   readonly open: Set<Reference>;
-  readonly openOfTask: Map<number, Reference[]>;
+  /** The newest open reference of each task; the others hang on it. */
+  readonly newestOfTask: Map<number, Reference>;
 }
 
 export interface ReferenceBook {
@@ -66,23 +70,21 @@ export function createReferenceBook(): ReferenceBook {
         sameTask: 0,
         longestHold: 0,
         open: new Set(),
-        openOfTask: new Map(),
+        newestOfTask: new Map(),
       };
       sites.set(key, site);
     }
     return site;
   }
 
-  /** Closed references stay in the per-task lists until they surface here. */
-  function newestOpen(site: TakingSite, pid: number): Reference | undefined {
-    const list = site.openOfTask.get(pid);
-    while (list !== undefined && list.length > 0) {
-      const last = list.at(-1)!;
-      if (last.put === undefined) return last;
-      list.pop();
-    }
-    if (list !== undefined) site.openOfTask.delete(pid);
-    return undefined;
+  function unlink(site: TakingSite, reference: Reference): void {
+    const { older, newer, get } = reference;
+    if (older !== undefined) older.newer = newer;
+    if (newer !== undefined) newer.older = older;
+    else if (older !== undefined) site.newestOfTask.set(get.pid, older);
+    else site.newestOfTask.delete(get.pid);
+    reference.older = undefined;
+    reference.newer = undefined;
   }
 
   return {
@@ -97,12 +99,13 @@ export function createReferenceBook(): ReferenceBook {
         put: undefined,
         ambiguous: false,
         missedBy: undefined,
+        older: site.newestOfTask.get(get.pid),
+        newer: undefined,
       };
+      if (reference.older !== undefined) reference.older.newer = reference;
+      site.newestOfTask.set(get.pid, reference);
       site.gets++;
       site.open.add(reference);
-      const ofTask = site.openOfTask.get(get.pid);
-      if (ofTask === undefined) site.openOfTask.set(get.pid, [reference]);
-      else ofTask.push(reference);
       openCount++;
       return reference;
     },
@@ -117,7 +120,7 @@ export function createReferenceBook(): ReferenceBook {
         const score =
           (site.family === family ? 16 : 0) +
           (seen > 0 ? 8 : 0) +
-          (newestOpen(site, put.pid) === undefined ? 0 : 4) +
+          (site.newestOfTask.has(put.pid) ? 4 : 0) +
           (related(site.taker, dropper) ? 2 : 0) +
           (site.partners.size === 0 ? 1 : 0);
         if (score > bestScore) {
@@ -127,11 +130,12 @@ export function createReferenceBook(): ReferenceBook {
         } else rivals++;
       }
       if (best === undefined) return undefined;
-      const mine = newestOpen(best, put.pid);
+      const mine = best.newestOfTask.get(put.pid);
       const reference = mine ?? (best.open.values().next().value as Reference);
       reference.ambiguous = mine === undefined && (rivals > 0 || best.open.size > 1);
       reference.put = put;
       best.open.delete(reference);
+      unlink(best, reference);
       best.puts++;
       best.partners.set(dropper, (best.partners.get(dropper) ?? 0) + 1);
       if (mine !== undefined) best.sameTask++;
@@ -149,7 +153,7 @@ export function createReferenceBook(): ReferenceBook {
     newestOf(pid, accept = () => true) {
       let newest: Reference | undefined;
       for (const site of sites.values()) {
-        const candidate = newestOpen(site, pid);
+        const candidate = site.newestOfTask.get(pid);
         if (
           candidate !== undefined &&
           accept(candidate) &&

@@ -72,15 +72,12 @@ async function read(
   const captures = await Promise.all(paths.map((path, input) => openCapture(path, input, options.format)));
   let total = 0;
   merging: for await (const { input, items } of mergeCaptures(captures)) {
-    const events: Event[] = [];
     for (const item of items) {
-      if (options.until !== undefined && item.event !== undefined && item.event.ts > options.until)
-        break merging;
-      const event = engine.feed(item, input);
-      if (event !== undefined) events.push(event);
+      if (options.until !== undefined && item.kind !== 'lost' && item.ts > options.until) break merging;
+      engine.feed(item, input);
     }
-    total += events.length;
-    keeper?.events(events);
+    total += items.length;
+    keeper?.events(items.filter((item) => item.kind !== 'lost'));
     options.onProgress?.(
       captures.map(({ progress }) => progress),
       total,
@@ -107,13 +104,14 @@ async function replay(
     const tellLosses = (before: number) => {
       for (; told < losses.length && losses[told]!.after < before; told++) {
         const { input, after: _after, ns: _ns, ...lost } = losses[told]!;
-        engine.feed({ lost }, input);
+        engine.feed({ kind: 'lost', lost }, input);
       }
     };
     for (const event of store.events()) {
       if (options.until !== undefined && event.ts > options.until) break;
       tellLosses(event.seq);
-      batch.push(engine.feed({ event }, event.input)!);
+      engine.feed(event, event.input);
+      batch.push(event);
       if (batch.length === BATCH) {
         keeper?.events(batch);
         batch = [];

@@ -76,12 +76,12 @@ export async function readCapture(
     event(event) {
       event.input = input;
       count(event);
-      settler.push({ event });
+      settler.push(event);
     },
     lost(lost) {
       summary.lost += lost.count ?? 1;
       losses.push(lost);
-      settler.push({ lost });
+      settler.push({ kind: 'lost', lost });
     },
     bad(line) {
       summary.bad++;

@@ -1,7 +1,7 @@
 /** The ledger with every pass on it: one engine for offline and live, fed item by item. */
 import type { Change } from '../lifetime/changes.ts';
 import { createLedger, type Ledger } from '../lifetime/ledger.ts';
-import type { Event, EventKind } from '../model/event.ts';
+import type { EventKind } from '../model/event.ts';
 import type { Finding, ModuleSummary, Report } from '../model/report.ts';
 import { passes } from '../passes/index.ts';
 import type { RunningPass } from '../passes/pass.ts';
@@ -9,8 +9,8 @@ import type { Item } from './settle.ts';
 
 export interface Engine {
   readonly ledger: Ledger;
-  /** @returns the event, numbered. */
-  feed(item: Item, input: number): Event | undefined;
+  /** Numbers the event. */
+  feed(item: Item, input: number): void;
   end(): void;
   /** In the order they became certain. */
   readonly findings: readonly Finding[];
@@ -44,14 +44,13 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     ledger,
     findings,
     feed(item, input) {
-      if (item.event === undefined) {
+      if (item.kind === 'lost') {
         ledger.lost(item.lost, input);
-        return undefined;
+        return;
       }
-      item.event.seq = ++seq;
-      seen.add(item.event.kind);
-      ledger.event(item.event);
-      return item.event;
+      item.seq = ++seq;
+      seen.add(item.kind);
+      ledger.event(item);
     },
     end() {
       ledger.end();

@@ -50,7 +50,7 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
         at = 0;
       }
       head.item = batch[at++]!;
-      if (head.item.event !== undefined) head.ts = Math.max(head.ts, head.item.event.ts);
+      if (head.item.kind !== 'lost') head.ts = Math.max(head.ts, head.item.ts);
     },
   };
   await head.advance();

@@ -27,7 +27,7 @@ async function eventsOf(path: string, bytes: Buffer, chunk = bytes.length): Prom
   const capture = await readCapture(path, source, 0, undefined);
   const events: Event[] = [];
   for await (const items of capture.items) {
-    for (const { event } of items) if (event !== undefined) events.push(event);
+    for (const item of items) if (item.kind !== 'lost') events.push(item);
   }
   return events;
 }

@@ -5,9 +5,13 @@
 import type { Lost } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 
-export type Item =
-  | { readonly event: Event; readonly lost?: never }
-  | { readonly lost: Lost; readonly event?: never };
+/** A loss in the stream of events, where it was told. */
+export interface LossMark {
+  readonly kind: 'lost';
+  readonly lost: Lost;
+}
+
+export type Item = Event | LossMark;
 
 export interface Settler {
   push(item: Item): void;
@@ -35,12 +39,12 @@ export function createSettler(ordered: () => boolean, out: (item: Item) => void)
     push(item) {
       queue.push(item);
       const sorted = ordered();
-      if (!sorted && item.event !== undefined) {
+      if (!sorted && item.kind !== 'lost') {
         let at = queue.length - 1;
         for (; at > start; at--) {
-          const before = queue[at - 1]!.event;
-          if (before === undefined || before.ts <= item.event.ts) break;
-          queue[at] = queue[at - 1]!;
+          const before = queue[at - 1]!;
+          if (before.kind === 'lost' || before.ts <= item.ts) break;
+          queue[at] = before;
         }
         queue[at] = item;
       }

@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../model/errors.ts';
 
-const CHUNK = 1 << 20;
+/** Small enough that the events of one chunk die young, large enough that reading costs nothing. */
+const CHUNK = 1 << 17;
 
 /** How much of the file has been read so far, for progress. */
 export interface Progress {
