@@ -393,6 +393,21 @@ describe('trouble', () => {
     ]);
   });
 
+  it('is what is missing of the records the program counted', () => {
+    const capture = BEGIN + INIT + GET;
+    const count = (text: string) => read(text).lost;
+    expect(count(`${capture}\n\n@records[0]: 1\n@records[1]: 1\n`)).toEqual([]);
+    expect(count(`${capture}\n\n@records[0]: 1\n@records[1]: 8\n`)).toEqual([
+      { count: 7, where: 'anywhere', line: 11 },
+    ]);
+    expect(count(`${capture}Lost 7 events\n@records[1]: 9\n`)).toEqual([
+      { count: 7, where: 'anywhere', line: 8 },
+    ]);
+    expect(count(`${asJson(capture)}\n\n{"type": "map", "data": {"@records": {"0": 1, "1": 3}}}\n`)).toEqual([
+      { count: 2, where: 'anywhere', line: 6 },
+    ]);
+  });
+
   it('is not banners, maps, blank lines or what a traced command printed', () => {
     const noise =
       'Attaching 16 probes...\nAttached 16 probes\n\n@took[5]: 1\nmodlife is a word\n{"type": "map", "data": {"@took": {"5": 1}}}\n{}\n';

@@ -13,9 +13,13 @@
  *     <tab>ffffffffc040d031 ml_open+17
  *     <blank line>
  *
+ * and at the end, per cpu, how many there should have been:
+ *
+ *     @records[1]: 27
+ *
  * Each record is one printf, so two never mix. With `-f json` the same text is the `data` of a `printf` object.
  *
- * Seen on: Linux 6.1 with bpftrace 0.17.0, Linux 6.12 with bpftrace 0.23.2.
+ * Seen on: Linux 6.1 with bpftrace 0.17.0, 6.12 with 0.23.2, 7.2 with 0.27.1.
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import { createReader, type RawRecord } from './record.ts';
@@ -48,9 +52,18 @@ function sniff(head: string): Sniffed {
 }
 
 function createParser(sink: Sink): Parser {
-  const read = createReader(sink);
+  let events = 0;
+  const read = createReader({
+    ...sink,
+    event(event) {
+      events++;
+      sink.event(event);
+    },
+  });
   let open: RawRecord | undefined;
   let lostSoFar = 0;
+  /** What the program counted itself, printed when it ends. */
+  let recorded = { count: 0, line: 0 };
 
   sink.facts({ clock: 'time', ordered: false });
 
@@ -80,8 +93,9 @@ function createParser(sink: Sink): Parser {
   };
 
   const lose = (count: number, line: number) => {
+    if (count <= 0) return;
     lostSoFar += count;
-    if (count > 0) sink.lost({ count, where: 'anywhere', line });
+    sink.lost({ count, where: 'anywhere', line });
   };
 
   const text = (text: string, line: number) => {
@@ -93,12 +107,18 @@ function createParser(sink: Sink): Parser {
     if (lost) lose(Number(lost[1]), line);
     const total = /^WARNING: Total lost event count: (\d+)$/.exec(text);
     if (total) lose(Number(total[1]) - lostSoFar, line);
+    const counted = /^@records\[\d+\]: (\d+)$/.exec(text);
+    if (counted) recorded = { count: recorded.count + Number(counted[1]), line };
   };
 
   const json = (text: string, line: number) => {
     finish();
     const type = /^\{"type": ?"(\w+)"/.exec(text)?.[1];
     if (type === 'lost_events') lose(Number(/"events": ?(\d+)/.exec(text)?.[1] ?? 0), line);
+    const records = type === 'map' && /"@records": ?\{([^}]*)\}/.exec(text)?.[1];
+    for (const [, count] of (records || '').matchAll(/"\d+": ?(\d+)/g)) {
+      recorded = { count: recorded.count + Number(count), line };
+    }
     if (type !== 'printf') return;
     const printed = dataOf(text);
     if (printed === undefined) {
@@ -118,7 +138,11 @@ function createParser(sink: Sink): Parser {
       if (source.startsWith('{"type":')) json(source, line);
       else text(source, line);
     },
-    end: finish,
+    end() {
+      finish();
+      // bpftrace does not tell when it is stopped with its buffers full.
+      lose(recorded.count - events - lostSoFar, recorded.line);
+    },
   };
 }
 

@@ -10,8 +10,8 @@
 #
 # What it adds to `bpftrace modlife.bt`: the program this bpftrace can run, without the probes this kernel lacks
 # (one missing function makes bpftrace refuse the whole program); where the preemption count lives, without which
-# the context of an event is unknown; where the text of each module lies; a larger buffer; an end that loses nothing. JSON is the default
-# because bpftrace 0.24 and later report the losses of a text capture on stderr.
+# the context of an event is unknown; where the text of each module lies; a larger buffer; an end that loses
+# nothing. JSON is the default because bpftrace 0.24 and later report the losses of a text capture on stderr.
 
 program=$(dirname "$0")/modlife.bt
 tracefs=/sys/kernel/tracing
@@ -60,7 +60,7 @@ x86_64*)
 		$3 == "__preempt_count" { own = "0x" $1 }
 		END { print own ? own : hot ? hot : 0 }' /proc/kallsyms)
 	offsets=$(awk '$3 == "__per_cpu_offset" { print "0x" $1; exit }' /proc/kallsyms)
-	case $offsets in '' | 0x0000000000000000) count=0 ;; esac
+	case $offsets in '' | 0x0000000000000000) count=0 offsets=0 ;; esac
 	;;
 esac
 
@@ -110,14 +110,14 @@ probes() {
 			kprobe:$function {
 				\$t = (struct task_struct *)curtask;
 				printf("modlife1 %llu %d %d %x enter fn=$function module=$module arg0=0x%llx comm=\"%s\"%s\n",
-				    nsecs, cpu, \$t->pid, \$1 ? *(uint32 *)((uint64)\$1 + *((uint64 *)\$2 + cpu)) : 0,
+				    nsecs, cpu, \$t->pid, \$1 ? *kptr((uint32 *)((uint64)\$1 + *kptr((uint64 *)\$2 + cpu))) : 0,
 				    arg0, comm, kstack(perf, 16));
 				@records[cpu]++;
 			}
 			kretprobe:$function {
 				\$t = (struct task_struct *)curtask;
 				printf("modlife1 %llu %d %d %x leave fn=$function module=$module ret=0x%llx comm=\"%s\"\n",
-				    nsecs, cpu, \$t->pid, \$1 ? *(uint32 *)((uint64)\$1 + *((uint64 *)\$2 + cpu)) : 0,
+				    nsecs, cpu, \$t->pid, \$1 ? *kptr((uint32 *)((uint64)\$1 + *kptr((uint64 *)\$2 + cpu))) : 0,
 				    retval, comm);
 				@records[cpu]++;
 			}
@@ -129,12 +129,12 @@ export BPFTRACE_PERF_RB_PAGES="${BPFTRACE_PERF_RB_PAGES:-1024}"
 script=$(probes "$@" | sed "s/\$1/$count/g; s/\$2/$offsets/g; s/\$3/$text/g; s/\$4/$size/g")
 modules
 
-# A signal makes bpftrace drop what it has not printed yet; the end of the process it watches does not. So it gets
-# a process to watch, which ends when this shell does, and a session of its own, where ^C does not reach it.
+# A signal makes bpftrace drop what it has not printed yet; the end of a command it runs does not. That command waits
+# for a process which ends with this shell or when told to. A session of its own, where ^C does not reach it.
 tail --pid=$$ -f /dev/null &
 watched=$!
 trap 'kill $watched' INT TERM HUP
-setsid bpftrace -p $watched -B line -f "$format" -e "$script" &
+setsid bpftrace -c "$(command -v tail) --pid=$watched -s 0.2 -f /dev/null" --no-warnings -B line -f "$format" -e "$script" &
 recorder=$!
 wait $recorder
 status=$?

@@ -7,6 +7,7 @@
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event } from '../../src/model/event.ts';
 import { createEventReader, type Head, tracepointNames } from '../event-text.ts';
+import { isNameByte, standsAt, TRACING_FRAME } from '../record-header.ts';
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -41,8 +42,6 @@ const KERNEL_ADDRESS = /^[89a-f](?:[0-9a-f]{15}|[0-9a-f]{7})$/;
 const KERNEL_IMAGE = /^\[(?:guest\.)?kernel\.(?:kallsyms|vmlinux)/;
 const USER_MAP = /^\[(?:vdso|vsyscall|stack|heap|uprobes)/;
 const MODULE_FILE = /([^/]+)\.ko(?:\.\w+)?$/;
-/** Frames that belong to tracing itself: the first ones of a tracepoint's callchain. */
-const TRACING_FRAME = /^(?:__traceiter_|perf_trace_|trace_event_raw_event_|__bpf_trace_)/;
 
 const known = new Set(tracepointNames);
 
@@ -306,14 +305,14 @@ function readName(bytes: Buffer, from: number, end: number, found: Header): bool
     while (at < end && bytes[at] === SPACE) at++;
   }
   found.nameAt = at;
-  while (at < end && isNameByte(bytes[at]!)) at++;
+  while (at < end && (isNameByte(bytes[at]!) || bytes[at] === MINUS)) at++;
   found.nameEnd = at;
-  found.aboutPerf = at - found.nameAt > PERF_RECORD.length && startsWith(bytes, found.nameAt, PERF_RECORD);
+  found.aboutPerf = at - found.nameAt > PERF_RECORD.length && standsAt(PERF_RECORD, bytes, found.nameAt);
   if (found.aboutPerf) return true;
   if (at === found.nameAt || at >= end || bytes[at] !== COLON) return false;
   at++;
   found.nameAt = at;
-  while (at < end && isNameByte(bytes[at]!)) at++;
+  while (at < end && (isNameByte(bytes[at]!) || bytes[at] === MINUS)) at++;
   if (at === found.nameAt || at >= end || bytes[at] !== COLON) return false;
   found.nameEnd = at++;
   while (at < end && bytes[at] === SPACE) at++;
@@ -369,10 +368,6 @@ function readHeader(bytes: Buffer, start: number, colon: number, found: Header):
 
 const PERF_RECORD = Buffer.from('PERF_RECORD_');
 
-function startsWith(bytes: Buffer, at: number, what: Buffer): boolean {
-  return what.compare(bytes, at, at + what.length) === 0;
-}
-
 function decimal(bytes: Buffer, start: number, end: number): number {
   let value = 0;
   for (let at = start; at < end; at++) value = value * 10 + bytes[at]! - 48;
@@ -391,8 +386,4 @@ function isDigit(c: number): boolean {
 
 function isLetter(c: number): boolean {
   return (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a);
-}
-
-function isNameByte(c: number): boolean {
-  return isLetter(c) || isDigit(c) || c === 0x5f || c === MINUS || c === DOT;
 }

@@ -8,6 +8,7 @@
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event, ExecContext } from '../../src/model/event.ts';
 import { createEventReader, type Head, tracepointNames } from '../event-text.ts';
+import { contextOf, isNameByte, TRACING_FRAME } from '../record-header.ts';
 
 /** comm is printed with %16s, under -l with %8.8s, so the dash before the pid is here, behind any prefix. */
 const DASH = 16;
@@ -43,9 +44,6 @@ const PROBED = /^\([0-9a-f]+(?:\)| <- |$)/;
 /** What -R prints in place of a formatted body. */
 const RAW_FIELDS = /^(?:ip=|taints=|name=)/;
 const RAW_PROBE = /^__probe_(?:ip|func)=/;
-
-/** Frames that belong to tracing itself: the first ones of every stack. */
-const TRACING_FRAME = /^(?:trace_event_raw_event_|__traceiter_|\[FTRACE TRAMPOLINE\]|0$)/;
 
 /** How many facts of a CPU are kept to know their twins: an interrupt may come between a fact and its twin. */
 const TWIN_MEMORY = 4;
@@ -417,27 +415,6 @@ function flagsWidth(bytes: Buffer, at: number, found: Header): number {
   return found.fiveFlags || bytes[at + 5] === SPACE ? 5 : 4;
 }
 
-function contextOf(flag: number | undefined): ExecContext {
-  switch (flag) {
-    case DOT:
-      return 'task';
-    case 0x73: // s
-      return 'softirq';
-    case 0x68: // h
-    case 0x48: // H: hardirq inside a softirq
-      return 'hardirq';
-    case 0x7a: // z
-    case 0x5a: // Z: NMI inside a hardirq
-      return 'nmi';
-    default:
-      return 'unknown';
-  }
-}
-
 function isDigit(c: number): boolean {
   return c >= 0x30 && c <= 0x39;
-}
-
-function isNameByte(c: number): boolean {
-  return (c >= 0x61 && c <= 0x7a) || c === 0x5f || isDigit(c) || (c >= 0x41 && c <= 0x5a) || c === DOT;
 }

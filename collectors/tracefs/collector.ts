@@ -8,6 +8,7 @@
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event, ExecContext } from '../../src/model/event.ts';
 import { createEventReader, type Head, type Read, tracepointNames } from '../event-text.ts';
+import { contextOf, isNameByte, standsAt, TRACING_FRAME } from '../record-header.ts';
 
 /** The kernel prints comm with %16s and a comm has at most 15 bytes, so the dash before the pid is always here. */
 const DASH = 16;
@@ -35,9 +36,6 @@ const VERBOSE =
   /^ *(.*?) +(\d+) +(\d+) \d+ [0-9a-f]{8} [0-9a-f]{8} \[[0-9a-f]+\] (\d+)\.(\d{3})ms \([^)]*\): (\S.*)$/s;
 const LOST = /^CPU:(\d+) \[LOST (?:(\d+) )?EVENTS\]$/;
 const ENTRIES = /entries-in-buffer\/entries-written: (\d+)\/(\d+)/;
-
-/** Frames that belong to tracing itself: the first ones of every stack. */
-const TRACING_FRAME = /^(trace_event_raw_event_|__traceiter_|\[FTRACE TRAMPOLINE\]|0$)/;
 
 export const tracefs: Collector = {
   name: 'tracefs',
@@ -378,33 +376,6 @@ function createParser(sink: Sink): Parser {
 /** Nanoseconds per unit of the last digit, by number of fraction digits. */
 const SCALE: readonly (number | undefined)[] = [...Array(6).fill(undefined), 1000, 100, 10, 1];
 
-function contextOf(flag: number | undefined): ExecContext {
-  switch (flag) {
-    case DOT:
-      return 'task';
-    case 0x73: // s
-      return 'softirq';
-    case 0x68: // h
-    case 0x48: // H: hardirq inside a softirq
-      return 'hardirq';
-    case 0x7a: // z
-    case 0x5a: // Z: NMI inside a hardirq
-      return 'nmi';
-    default:
-      return 'unknown';
-  }
-}
-
-function isNameByte(c: number): boolean {
-  return (
-    (c >= 0x61 && c <= 0x7a) ||
-    c === 0x5f ||
-    (c >= 0x30 && c <= 0x39) ||
-    (c >= 0x41 && c <= 0x5a) ||
-    c === DOT
-  );
-}
-
 /** Finds a name in bytes without making a string of it. */
 function nameIndex(list: readonly string[]) {
   const byHash = new Map<number, { readonly name: string; readonly bytes: Buffer }>();
@@ -418,10 +389,12 @@ function nameIndex(list: readonly string[]) {
     names: new Set(list),
     find(hash: number, bytes: Buffer, start: number, end: number): string | undefined {
       const entry = byHash.get(hash);
-      return entry !== undefined && entry.bytes.compare(bytes, start, end) === 0 ? entry.name : undefined;
+      return entry?.bytes.length === end - start && standsAt(entry.bytes, bytes, start)
+        ? entry.name
+        : undefined;
     },
     isSyscall(bytes: Buffer, at: number): boolean {
-      return bytes[at] === 0x73 && sys.compare(bytes, at, at + 4) === 0;
+      return standsAt(sys, bytes, at);
     },
   };
 }

@@ -38,6 +38,8 @@ export interface CallTracker {
   returnsAreSeen(call: Call): boolean;
   /** Files this task opened through a probed `…_open` of module text and was not seen to release: the calls. */
   opened(): readonly Call[];
+  /** A task was seen in this function, though no probe is on it. */
+  noteOpener(pid: number, name: string): void;
   /** Did this task enter the `…_open` that belongs to this function's name? */
   openedBy(pid: number, name: string): boolean;
 }
@@ -65,14 +67,19 @@ export function createCallTracker(): CallTracker {
     return stats;
   }
 
+  function noteOpener(pid: number, name: string): void {
+    if (!name.endsWith('_open')) return;
+    if (openers.size >= OPENERS) openers.clear();
+    openers.add(`${pid} ${fileStem(name)}`);
+  }
+
   function noteFile(call: Call): void {
     const stem = fileStem(call.name);
     if (stem === undefined) return;
     const opening = call.name.endsWith('_open');
     const list = opens.get(stem);
     if (opening) {
-      if (openers.size >= OPENERS) openers.clear();
-      openers.add(`${call.entry.pid} ${stem}`);
+      noteOpener(call.entry.pid, call.name);
       if (list === undefined) opens.set(stem, [call]);
       else list.push(call);
     } else if (list !== undefined) {
@@ -174,6 +181,7 @@ export function createCallTracker(): CallTracker {
       return others > 0;
     },
 
+    noteOpener,
     opened: () => [...opens.values()].flat(),
     openedBy: (pid, name) => openers.has(`${pid} ${fileStem(name)}`),
   };

@@ -119,6 +119,8 @@ export type Change =
       readonly inFlight: readonly Call[];
       readonly pending: readonly Deferred[];
     }
+  /** What was pending at a free ran all the same. */
+  | { readonly type: 'ran-after-free'; readonly claim: Deferred; readonly event: DeferredEvent }
   | { readonly type: 'gap'; readonly incarnation: Incarnation; readonly gap: Gap }
   | { readonly type: 'lost'; readonly lost: Lost; readonly input: number; readonly after: Event | undefined }
   | { readonly type: 'fault'; readonly fault: FaultEvent };

@@ -81,6 +81,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const failed = new Map<string, FailedGet>();
   const releasing = new Map<string | number, number>();
   const deferred = new Map<string, Deferred>();
+  /** Pending when their module was freed; they may run yet. */
+  const orphans = new Map<string, Deferred>();
   const after = new Map<Call, After>();
   const places = new Map<string, Code>();
   /** Functions that gave references back, and whose. */
@@ -196,6 +198,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
     const { code, family } = actor(event, within);
+    if (code.symbol !== undefined) calls.noteOpener(event.pid, code.symbol);
     const taken = incarnation.references.take(event, code, family, within);
     tell({ type: 'taken', incarnation, reference: taken, usersBefore });
   }
@@ -480,10 +483,19 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       pending,
     });
     for (const call of others) after.delete(call);
-    for (const claim of pending) deferred.delete(claim.armed.object);
+    for (const claim of pending) {
+      deferred.delete(claim.armed.object);
+      orphans.set(claim.armed.object, claim);
+    }
   }
 
   function defer(event: DeferredEvent): void {
+    const orphan = orphans.get(event.object);
+    if (orphan !== undefined) {
+      orphans.delete(event.object);
+      if (starts(event.kind) && mayBeSame(orphan.fn, event.fn))
+        tell({ type: 'ran-after-free', claim: orphan, event });
+    }
     switch (event.kind) {
       case 'timer_start':
       case 'hrtimer_start':
@@ -624,6 +636,15 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const only = candidates.length === 1 ? candidates[0] : touched.length === 1 ? touched[0] : undefined;
     if (only !== undefined) going(unload, only, 'inferred');
   }
+}
+
+function starts(kind: DeferredEvent['kind']): boolean {
+  return /_expire_entry$|_execute_start$|_invoke_callback$/.test(kind);
+}
+
+/** After the free a function prints as an address; under another name the memory belongs to somebody else. */
+function mayBeSame(before: Code, now: Code | undefined): boolean {
+  return now === undefined || now.symbol === undefined || now.symbol === before.symbol;
 }
 
 /** The frame that called try_module_get or module_put, unless it is a bare address. */

@@ -112,7 +112,8 @@ function classify(site: Code, module: string): Family {
 
 /** May a put from family `put` give back what family `get` took? */
 export function mayPair(get: Family, put: Family): boolean {
-  if (put === 'hidden' || get === 'hidden') return !isClosed(get) && !isClosed(put);
+  // What is hidden may be anything; better matches are preferred where there are any.
+  if (put === 'hidden' || get === 'hidden') return get !== 'init' && put !== 'init';
   if (isClosed(get) || isClosed(put)) return get === put;
   // What the VFS took for a file it gives back itself; but a file may also have been taken by a subsystem's own
   // open (drm_stub_open, snd_open: replace_fops), so a file put accepts any open-ended taker.

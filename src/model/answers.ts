@@ -37,7 +37,7 @@ export interface Holder {
   readonly sure: boolean;
 }
 
-export type ModuleState = 'unformed' | 'coming' | 'live' | 'going' | 'freed';
+type ModuleState = 'unformed' | 'coming' | 'live' | 'going' | 'freed';
 
 /** One load of a module at a moment. */
 export interface Held {

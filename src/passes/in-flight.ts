@@ -1,6 +1,6 @@
 /** Calls that seem to be in flight when the text goes: how sure that is. */
 import type { Call } from '../lifetime/calls.ts';
-import type { Change, Unload } from '../lifetime/changes.ts';
+import type { Change } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { callName } from './make-finding.ts';
 
@@ -13,17 +13,11 @@ export function canSayRunning(ledger: Ledger, call: Call): boolean {
 
 /**
  * One unseen return would explain a call that seems to be in flight. It does not where the task faulted, where the
- * caller did not return either, or where the call began while the unload was under way.
+ * call was seen to return later, or where its caller did not return either.
  */
-export function oneMissing(call: Call, unload: Unload): string | undefined {
-  const solid =
-    call.returned !== undefined ||
-    call.fault !== undefined ||
-    call.parent !== undefined ||
-    call.entry.seq > unload.start.seq;
-  return solid
-    ? undefined
-    : `only the return of ${callName(call)} is missing; one unrecorded event would explain it`;
+export function oneMissing(call: Call): string | undefined {
+  if (call.returned !== undefined || call.fault !== undefined || call.parent !== undefined) return undefined;
+  return `only the return of ${callName(call)} is missing, which one unrecorded event would explain; the kernel log can settle it`;
 }
 
 /**
@@ -38,7 +32,7 @@ export function awaitFaults(judge: (freed: Freed, call: Call) => void) {
   }
   return {
     add(freed: Freed, call: Call): void {
-      if (oneMissing(call, freed.unload) === undefined) judge(freed, call);
+      if (oneMissing(call) === undefined) judge(freed, call);
       else waiting.push({ freed, call });
     },
     fault: () => decide((call) => call.fault !== undefined),

@@ -12,7 +12,8 @@ export interface Draft {
   readonly rule: RuleId;
   readonly severity: Finding['severity'];
   readonly certainty: Finding['certainty'];
-  readonly incarnation: Incarnation;
+  /** What it is about; a loss of events is about no module in particular, `*`. */
+  readonly incarnation: Pick<Incarnation, 'module' | 'nth'>;
   readonly title: string;
   readonly detail: string;
   /** Why the certainty is not higher. */

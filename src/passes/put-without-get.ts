@@ -54,7 +54,9 @@ function wasGoing(put: UnmatchedPut): boolean {
 
 /** A get fails, and leaves no event, only when the module is going; a put with nothing taken then follows one. */
 function ruleFor(put: UnmatchedPut): 'put-without-get' | 'put-after-failed-get' {
-  if (put.failedGet !== undefined) return 'put-after-failed-get';
+  // try_module_get fails only while the module is going, or once its count is zero.
+  const couldFail = wasGoing(put) || put.put.refcnt === 0;
+  if (put.failedGet !== undefined && couldFail) return 'put-after-failed-get';
   return wasGoing(put) && put.usersBefore <= 0 && put.family !== 'own'
     ? 'put-after-failed-get'
     : 'put-without-get';
@@ -62,7 +64,8 @@ function ruleFor(put: UnmatchedPut): 'put-without-get' | 'put-after-failed-get' 
 
 function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedPut[]): Finding {
   const first = group[0]!;
-  const { put, incarnation, dropper, failedGet, usersBefore, within } = first;
+  const { put, incarnation, dropper, usersBefore, within } = first;
+  const failedGet = rule === 'put-after-failed-get' ? first.failedGet : undefined;
   const place = placeName(dropper);
   const times = group.length === 1 ? '' : ` ${group.length} times`;
   const victim =
@@ -83,7 +86,7 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
     title:
       rule === 'put-after-failed-get'
         ? `${place} put ${incarnation.module}${times} after its try_module_get had failed`
-        : victim !== undefined
+        : usersBefore > 0
           ? `${place} gave back a reference to ${incarnation.module}${times} that it never took`
           : `${place} put ${incarnation.module}${times} while nobody held it`,
     detail:
@@ -91,9 +94,9 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
         ? failedGet !== undefined
           ? `${who(put)} entered try_module_get(), took nothing (no module_get followed), and called module_put() all the same; refcnt reads ${put.refcnt}.`
           : `${who(put)} called module_put() while ${incarnation.module} was going and nobody held it; refcnt reads ${put.refcnt}. That its get had failed is inferred: a failed get leaves no event.`
-        : victim !== undefined
-          ? `refcnt reads ${put.refcnt} although ${usersBefore} reference${usersBefore === 1 ? ' was' : 's were'} out, none of them this one's to give back: the one of ${placeName(victim.taker)} by ${who(victim.get)} is no longer counted.`
-          : `refcnt reads ${put.refcnt}; every reference taken so far had been given back.`,
+        : usersBefore > 0
+          ? `refcnt reads ${put.refcnt} after it; of the ${usersBefore === 1 ? 'one reference' : `${usersBefore} references`} out before, none was this one's to give back.${victim === undefined ? '' : ` The one of ${placeName(victim.taker)} by ${who(victim.get)} is no longer counted.`}`
+          : `refcnt reads ${put.refcnt} after it; every reference taken so far had been given back.`,
     culprit: { code: dropper, event: put },
     evidence: [
       ...(isGoing && unload !== undefined ? [evidence('the unload begins', unload.start)] : []),

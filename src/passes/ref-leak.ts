@@ -19,6 +19,8 @@ interface Reason {
   readonly certain: boolean;
   readonly text: string;
   readonly proof: readonly Evidence[];
+  /** How many references it speaks of, when it does not speak of each by itself. */
+  readonly count?: number;
 }
 
 export const refLeak: Pass = {
@@ -61,7 +63,7 @@ function judge(
   if (leaked.length === 0) return undefined;
   leaked.sort((a, b) => Number(b.reason.certain) - Number(a.reason.certain));
   const { reference, reason } = leaked[0]!;
-  const count = leaked.length;
+  const count = reason.count ?? leaked.length;
   const gap = doubt(ledger, incarnation, reference.get, undefined);
   // A refcnt printed since, that still counts it, shows that its put is not merely missing from the trace.
   const since = reason.proof.at(-1)?.ns ?? reference.get.ts;
@@ -160,6 +162,7 @@ function whyLeaked(
   ) {
     return {
       certain: false,
+      count: site.open.size,
       text: `the count has gone up ${site.gets} times from there and never down`,
       proof: [
         ...[...site.open].slice(-4, -1).map((other) => evidence('takes another', other.get, other.taker)),

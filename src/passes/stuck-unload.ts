@@ -39,7 +39,9 @@ function judge(ledger: Ledger, unload: Unload): Finding | undefined {
   const holder = own ?? files[0];
   const unsure =
     doubt(ledger, incarnation, unload.enter, last) ??
-    (patient ? undefined : `the capture ends ${duration(waited)} after it entered`);
+    (patient && own !== undefined
+      ? undefined
+      : `the capture ends ${duration(waited)} after it entered; it may yet come back`);
   const exit = unload.exit;
   const where =
     exit === undefined || exit.returned !== undefined
@@ -47,7 +49,7 @@ function judge(ledger: Ledger, unload: Unload): Finding | undefined {
       : `${callName(exit)} has not returned`;
   const cause =
     own !== undefined
-      ? ` rmmod itself is the holder: before it became ${own.entry.comm === unload.start.comm ? 'what it is' : unload.start.comm}, ${who(own.entry)} opened a file of ${incarnation.module} with ${callName(own)} and never closed it (stdin or another inherited descriptor), so the wait cannot end.`
+      ? ` The task that unloads is itself the holder: as ${who(own.entry)} it opened a file of ${incarnation.module} with ${callName(own)} and never closed it (stdin or another inherited descriptor), so the wait cannot end.`
       : holder !== undefined
         ? ` ${who(holder.entry)} still has a file of it open, since ${callName(holder)} at line ${holder.entry.line}.`
         : holders(incarnation);

@@ -1,7 +1,9 @@
 /** Code of a module that still ran, or could have, when its text was freed. */
 import type { Call } from '../lifetime/calls.ts';
+import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
+import type { DeferredEvent } from '../model/event.ts';
 import type { Evidence, Finding } from '../model/report.ts';
 import { awaitFaults, canSayRunning, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
@@ -50,10 +52,20 @@ export const textInUse: Pass = {
   record: 'events/timer, events/workqueue, events/rcu and probes on the functions of the module',
   start(ledger, report) {
     const verdicts = awaitFaults((freed, call) => report(stillRunning(ledger, freed, call, 'text-in-use')));
+    /** One unrecorded cancel would explain them, until they run. */
+    const waiting = new Map<Deferred, Freed>();
     return {
-      end: verdicts.end,
+      end() {
+        verdicts.end();
+        for (const [claim, freed] of waiting) report(pending(ledger, freed, claim, undefined));
+      },
       change(change) {
         if (change.type === 'fault') verdicts.fault();
+        if (change.type === 'ran-after-free') {
+          const freed = waiting.get(change.claim);
+          waiting.delete(change.claim);
+          if (freed !== undefined) report(pending(ledger, freed, change.claim, change.event));
+        }
         if (change.type !== 'freed') return;
         const reported = new Set<number>();
         for (const call of change.inFlight) {
@@ -68,7 +80,7 @@ export const textInUse: Pass = {
           reported.add(call.entry.pid);
           verdicts.add(change, call);
         }
-        for (const claim of change.pending) report(pending(ledger, change, claim));
+        for (const claim of change.pending) waiting.set(claim, change);
         const files = openFiles(ledger, change);
         if (files.length > 0) report(filesOpen(ledger, change, files));
       },
@@ -104,7 +116,7 @@ function stillRunning(
 ): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call, unload);
+  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call);
   const lossless = doubt(ledger, incarnation, call.entry, free) === undefined;
   const outlived =
     call.returned === undefined
@@ -167,31 +179,34 @@ function codeOf(call: Call, module: string) {
   return call.late ? { text: call.name, symbol: call.name, module } : call.entry.fn;
 }
 
-function pending(ledger: Ledger, freed: Freed, claim: Freed['pending'][number]): Finding {
+function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEvent | undefined): Finding {
   const { incarnation, unload } = freed;
+  const free = unload.free!;
   const what = kindOf(claim.armed.kind);
-  const unsure = doubt(ledger, incarnation, claim.armed, unload.free!);
+  const gap = doubt(ledger, incarnation, claim.armed, free);
+  const unsure = gap ?? (ran === undefined ? 'its end may be the one event that went unrecorded' : undefined);
   const state = claim.running === undefined ? 'still armed' : 'running';
   return makeFinding({
     rule: 'text-in-use',
-    severity: unsure === undefined ? 'error' : 'note',
+    severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     incarnation,
-    title: `a ${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed`,
-    detail: `${who(claim.armed)} armed it ${duration(unload.free!.ts - claim.armed.ts)} before the free, and nothing cancelled it.`,
+    title: `${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
+    detail: `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
     culprit: { code: claim.fn, event: claim.armed },
     evidence: inOrder(unloadStory(freed), [
-      evidence(`the ${what} is armed`, claim.armed, claim.fn),
-      ...(claim.running === undefined ? [] : [evidence(`the ${what} runs`, claim.running, claim.fn)]),
+      evidence(`${what} is armed`, claim.armed, claim.fn),
+      ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
+      ...(ran === undefined ? [] : [evidence(`${what} runs in freed text`, ran, claim.fn)]),
     ]),
   });
 }
 
 function kindOf(kind: string): string {
-  if (kind.startsWith('rcu')) return 'RCU callback';
-  if (kind.startsWith('workqueue')) return 'work item';
-  return kind.startsWith('hrtimer') ? 'hrtimer' : 'timer';
+  if (kind.startsWith('rcu')) return 'an RCU callback';
+  if (kind.startsWith('workqueue')) return 'a work item';
+  return kind.startsWith('hrtimer') ? 'an hrtimer' : 'a timer';
 }
 
 /** Files of this module that were opened, not closed, and not counted: their fops have no owner. */

@@ -5,8 +5,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
 import { toText } from '../report/text.ts';
+import { eventsOf } from '../testing/read-text.ts';
 import { analyze } from './analyze.ts';
-import { readCapture } from './capture.ts';
 import { packageRoot } from './package-root.ts';
 
 const samples = join(packageRoot(), 'samples');
@@ -17,20 +17,6 @@ const files = readdirSync(samples, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && !/README\.md$|\.expected\.txt$/.test(entry.name))
   .map((entry) => join(entry.parentPath, entry.name))
   .sort();
-
-async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-async function eventsOf(path: string, bytes: Buffer, chunk = bytes.length): Promise<Event[]> {
-  const source = { chunks: inChunks(bytes, chunk), progress: { bytes: 0, total: undefined } };
-  const capture = await readCapture(path, source, 0, undefined);
-  const events: Event[] = [];
-  for await (const items of capture.items) {
-    for (const item of items) if (item.kind !== 'lost') events.push(item);
-  }
-  return events;
-}
 
 describe.each(files.map((file) => [relative(samples, file), file]))('%s', (name, file) => {
   const bytes = readFileSync(file);
@@ -45,16 +31,16 @@ describe.each(files.map((file) => [relative(samples, file), file]))('%s', (name,
   test('is recognised whatever it is called, whole, in 7-byte chunks and with CRLF', async () => {
     let whole: Event[];
     try {
-      whole = await eventsOf('unknown', bytes);
+      whole = await eventsOf(bytes);
     } catch (error) {
       expect(error).toBeInstanceOf(UserError);
-      await expect(eventsOf('unknown', bytes, 7)).rejects.toThrow((error as Error).message);
+      await expect(eventsOf(bytes, 7)).rejects.toThrow((error as Error).message);
       return;
     }
     expect(whole.length).toBeGreaterThan(0);
-    expect(await eventsOf('unknown', bytes, 7)).toEqual(whole);
+    expect(await eventsOf(bytes, 7)).toEqual(whole);
     const crlf = Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
-    expect(await eventsOf('unknown', crlf)).toEqual(whole);
+    expect(await eventsOf(crlf)).toEqual(whole);
   });
 
   test('gives the same answers from a store', async () => {

@@ -1,10 +1,26 @@
 /** A Report as a person reads it in a terminal: a screen for each finding at most. */
-import type { Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
-import { clip, clockTime, paint, plural, type Style, span, wrap } from './layout.ts';
+import { tellsTime } from '../model/clock.ts';
+import type { Evidence, Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
+import {
+  beside,
+  clip,
+  clipStart,
+  clockTime,
+  labelled,
+  paint,
+  plural,
+  type Style,
+  span,
+  wrap,
+} from './layout.ts';
 
-/** Evidence lines shown for one finding; the rest is in --json. */
-const EVIDENCE = 10;
+/** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
+const SCREEN = 24;
+const LEAST_EVIDENCE = 4;
+const EVIDENCE = 8;
+const CANDIDATES = 2;
 const MODULES = 8;
+const NOTES = 6;
 
 export function toText(report: Report, style: Style): string {
   const loud = report.findings.filter(({ severity }) => severity !== 'note');
@@ -13,7 +29,12 @@ export function toText(report: Report, style: Style): string {
     report.inputs.map((input) => inputLine(input, style)).join('\n'),
     modules(report.modules, style),
     ...loud.map((finding) => story(finding, report, style)),
-    notes.map((finding) => note(finding, style)).join('\n'),
+    [
+      ...notes.slice(0, NOTES).map((finding) => note(finding, report, style)),
+      ...(notes.length > NOTES
+        ? [paint(`      and ${plural(notes.length - NOTES, 'note')} more in --json`, 'dim', style)]
+        : []),
+    ].join('\n'),
     verdict(report, style),
   ]
     .filter((part) => part !== '')
@@ -27,72 +48,116 @@ function inputLine(input: InputSummary, style: Style): string {
     plural(input.events, 'event'),
     input.lost === 0 ? 'none lost' : `${input.lost.toLocaleString('en-US')} lost`,
     ...(input.bad === 0 ? [] : [`${plural(input.bad, 'line')} unreadable`]),
-    ...(input.first === null || input.last === null || input.clock === 'ticks'
+    ...(input.first === null || input.last === null || !tellsTime(input.clock)
       ? []
       : [
           `${span(input.last - input.first)}${input.cpus === undefined ? '' : ` on ${plural(input.cpus, 'CPU')}`}`,
         ]),
   ];
-  return wrap(`${input.path === '-' ? 'stdin' : input.path}: ${facts.join(', ')}`, style, '    ', '');
+  return wrap(`${pathName(input, style.width - 1)}: ${facts.join(', ')}`, style, '    ', '');
+}
+
+function pathName({ path }: InputSummary, room: number): string {
+  return path === '-' ? 'stdin' : clipStart(path, room);
 }
 
 function modules(list: readonly ModuleSummary[], style: Style): string {
+  // Gets beside puts would not add up: the loader's own put has no get.
   const busiest = [...list].sort((a, b) => b.held - a.held || b.gets + b.puts - (a.gets + a.puts));
-  const lines = busiest.slice(0, MODULES).map(({ module, incarnations, gets, puts, held, state }) => {
+  const lines = busiest.slice(0, MODULES).map(({ module, incarnations, gets, held, state }) => {
     const loads = incarnations === 1 ? '' : `, ${incarnations} loads`;
     const now = state === 'freed' ? 'freed' : held === 0 ? `${state}, idle` : `${state}, ${held} held`;
-    return `  ${clip(module, 24).padEnd(24)} ${now}${loads}, ${gets} gets, ${puts} puts`;
+    return `  ${clip(module, 24).padEnd(24)} ${now}${loads}, taken ${plural(gets, 'time')}`;
   });
   if (list.length > MODULES) {
     const rest = list.length - MODULES;
-    lines.push(paint(`  and ${rest} more (modlife balance lists all)`, 'dim', style));
+    lines.push(paint(`  and ${rest} more (modlife query modules lists all)`, 'dim', style));
   }
   return lines.join('\n');
 }
 
 function story(finding: Finding, report: Report, style: Style): string {
   const ink = finding.severity === 'error' ? 'red' : 'yellow';
-  const head = `${finding.severity}  ${finding.rule}  in ${clip(finding.module, 40)}`;
-  const gap = Math.max(2, style.width - head.length - finding.certainty.length);
-  const parts = [
+  const head = clip(
+    `${finding.severity}  ${finding.rule}  in ${finding.module}`,
+    style.width - finding.certainty.length - 2,
+  );
+  const gap = style.width - head.length - finding.certainty.length;
+  const others = (finding.candidates ?? []).slice(0, CANDIDATES);
+  const above = [
     `${paint(head, ink, style)}${' '.repeat(gap)}${paint(finding.certainty, 'dim', style)}`,
     wrap(`${finding.title}.`, style, '  '),
     '',
-    ...evidenceLines(finding, report, style),
+  ].join('\n');
+  const below = [
     '',
     wrap(finding.detail, style, '  '),
-    ...(finding.because === undefined ? [] : [wrap(finding.because, style, '        ', '  doubt ')]),
-    ...(finding.candidates ?? []).map(({ symbol, task, reading }) =>
-      wrap(`${symbol} for ${task.comm}/${task.pid} ${reading}`, style, '        ', '  or    '),
+    ...(finding.because === undefined ? [] : [labelled('doubt', finding.because, style)]),
+    ...others.map(({ symbol, task, reading }) =>
+      labelled('or', `${symbol} for ${task.comm}/${task.pid} ${reading}`, style),
     ),
-    wrap(finding.fix.text, style, '        ', '  fix   '),
-    `  more  modlife explain ${finding.rule}`,
-  ];
-  return parts.join('\n');
+    labelled('fix', finding.fix.text, style),
+    labelled('more', `modlife explain ${finding.rule}; ${sourceLines(finding, report, style)}`, style),
+  ].join('\n');
+  const room = SCREEN - height(above) - height(below);
+  return [above, ...evidenceLines(finding, report, room, style), below].join('\n');
 }
 
-function evidenceLines(finding: Finding, report: Report, style: Style): string[] {
-  const shown = finding.evidence.slice(0, EVIDENCE);
-  const times = shown.map(({ ns, input }) => clockTime(ns, report.inputs[input]?.clock ?? 'time'));
-  const tasks = shown.map(({ task }) => clip(`${task.comm}/${task.pid}`, 22));
+function height(text: string): number {
+  return text.split('\n').length;
+}
+
+/** Where in the capture the evidence stands, for an editor. */
+function sourceLines(finding: Finding, report: Report, style: Style): string {
+  const input = report.inputs[finding.at.input];
+  const lines = finding.evidence.filter(({ input }) => input === finding.at.input).map(({ line }) => line);
+  const [first, last] = [Math.min(finding.at.line, ...lines), Math.max(finding.at.line, ...lines)];
+  const suffix = first === last ? `:${first}` : `:${first}-${last}`;
+  return `${input === undefined ? '' : pathName(input, style.width - 10 - suffix.length)}${suffix}`;
+}
+
+/** The beginning of the story and its end; what does not fit `room` lines is left out before the end. */
+function evidenceLines({ evidence, module }: Finding, report: Report, room: number, style: Style): string[] {
+  const times = evidence.map(({ ns, input }) => clockTime(ns, report.inputs[input]?.clock ?? 'time'));
+  const tasks = evidence.map(({ task }) => clip(`${task.comm}/${task.pid}`, 22));
   const timeWidth = Math.max(...times.map((time) => time.length));
   const taskWidth = Math.max(...tasks.map((task) => task.length));
-  const lines = shown.map((item, index) => {
-    const context = item.context === 'task' || item.context === 'unknown' ? '' : ` (${item.context})`;
-    const symbol =
-      item.symbol === undefined || item.role.includes(item.symbol.replace(/ \[.*/, ''))
-        ? ''
-        : `  ${item.symbol}`;
-    const lead = `    ${times[index]!.padStart(timeWidth)}  ${tasks[index]!.padEnd(taskWidth)}  `;
-    return `${paint(lead, 'dim', style)}${clip(`${item.role}${context}${symbol}`, Math.max(20, style.width - lead.length))}`;
-  });
-  const rest = finding.evidence.length - shown.length;
-  return rest > 0 ? [...lines, paint(`    and ${rest} more in --json`, 'dim', style)] : lines;
+  const told = evidence.map((item, index) =>
+    beside(
+      `    ${times[index]!.padStart(timeWidth)}  ${tasks[index]!.padEnd(taskWidth)}  `,
+      evidenceInWords(item, module),
+      style,
+    ),
+  );
+  const last = told.pop()!;
+  let lines = height(last);
+  let shown = 0;
+  for (const item of told) {
+    // One line is kept for the count of what is left out.
+    const tooMuch = lines + height(item) > room - (shown + 1 < told.length ? 1 : 0);
+    if (shown + 1 >= EVIDENCE || (tooMuch && shown + 1 >= LEAST_EVIDENCE)) break;
+    lines += height(item);
+    shown++;
+  }
+  const rest = told.length - shown;
+  if (rest === 0) return [...told, last];
+  return [...told.slice(0, shown), paint(`    and ${rest} more in --json, then`, 'dim', style), last];
 }
 
-function note(finding: Finding, style: Style): string {
+function evidenceInWords({ role, context, symbol }: Evidence, module: string): string {
+  const name = symbol?.replace(` [${module}]`, '');
+  const where =
+    context === 'task' || context === 'unknown' || role.includes(context) ? '' : `, in ${context}`;
+  const named = name === undefined || role.includes('()') || role.includes(name.replace(/ \[.*/, ''));
+  const what = named ? '' : `: ${name}`;
+  return `${role}${what}${where}`;
+}
+
+function note(finding: Finding, report: Report, style: Style): string {
   const doubt = finding.because === undefined ? '' : ` (${finding.because})`;
-  return wrap(`${finding.rule}: ${finding.title}${doubt}`, style, '      ', 'note  ');
+  const { ns, input } = finding.at;
+  const time = clockTime(ns, report.inputs[input]?.clock ?? 'time');
+  return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}`, style);
 }
 
 function verdict(report: Report, style: Style): string {
@@ -103,10 +168,21 @@ function verdict(report: Report, style: Style): string {
     ...(note === 0 ? [] : [plural(note, 'note')]),
   ];
   const found = counts.length === 0 ? 'Nothing found.' : `${counts.join(', ')}.`;
-  const idle = report.passes.filter(({ ran }) => !ran);
-  const notRun =
-    idle.length === 0
-      ? ''
-      : ` Not run: ${idle.map(({ rule, because }) => `${rule} (${because ?? 'its events are absent'})`).join('; ')}.`;
-  return wrap(`${found}${notRun}`, style, '', '');
+  return [found, notRun(report)]
+    .filter((line) => line !== '')
+    .map((line) => wrap(line, style, '  ', ''))
+    .join('\n');
+}
+
+/** With more of them, why each did not run is for those who ask. */
+const REASONS = 2;
+
+/** What was not asked cannot have been answered: never "clean". */
+function notRun({ passes }: Report): string {
+  const idle = passes.filter(({ ran }) => !ran);
+  if (idle.length === 0) return '';
+  if (idle.length > REASONS)
+    return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')} (--json tells what to record for each).`;
+  const reasons = idle.map(({ rule, because = 'its events are absent' }) => `${rule} (${because})`);
+  return `Not run: ${reasons.join('; ')}.`;
 }

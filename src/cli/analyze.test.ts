@@ -1,0 +1,149 @@
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reportSchema } from '../model/report.ts';
+import { runCli } from '../testing/run-cli.ts';
+
+const leak = 'samples/tracefs/6.1-get-leak.txt';
+const clean = 'samples/tracefs/6.1-clean.txt';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function capture(name: string, lines: readonly string[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+describe('exit status', () => {
+  test('0 for a clean capture, 1 for a finding at --fail-on', async () => {
+    expect((await runCli(['analyze', clean])).status).toBe(0);
+    const { stdout, status } = await runCli(['analyze', '--json', leak]);
+    const report = reportSchema.parse(JSON.parse(stdout));
+    expect(status).toBe(report.summary.error > 0 ? 1 : 0);
+    expect((await runCli(['analyze', '--fail-on', 'warning', leak])).status).toBe(1);
+    expect((await runCli(['analyze', '--fail-on', 'note', clean])).status).toBe(0);
+  });
+
+  test('2 for what cannot be done, in one line', async () => {
+    for (const args of [
+      ['analyze', '--fail-on', 'fatal', leak],
+      ['analyze', join(folder, 'none')],
+      ['analyze', '--format', 'morse', leak],
+      ['analyze', '-o', join(folder, 'no/such/folder'), leak],
+      ['nonsense'],
+    ]) {
+      const { stdout, stderr, status } = await runCli(args);
+      expect(stdout).toBe('');
+      expect(stderr).toMatch(/^modlife: [^\n]+\n$/);
+      expect(status).toBe(2);
+    }
+  });
+
+  test('2, with an example, when nothing is piped in and no capture is named', async () => {
+    const { stderr, status } = await runCli(['analyze'], { isTTY: true });
+    expect(stderr).toBe(
+      'modlife: no capture given (modlife analyze boot.trace, or sudo cat /sys/kernel/tracing/trace | modlife analyze)\n',
+    );
+    expect(status).toBe(2);
+  });
+});
+
+describe('lines that cannot be read', () => {
+  const good =
+    '           cat-42      [000] .....     1.000000: module_get: dm_mod call_site=dm_open refcnt=2';
+  const torn = '           cat-42      [000] .....     1.000001: module_put: dm_mod call_site=';
+
+  test('are quoted with the place where they stop making sense', async () => {
+    const path = capture('boot.txt', ['# tracer: nop', '#', good, torn]);
+    const { stderr, status } = await runCli(['analyze', path]);
+    const [what, quote, mark, count] = stderr.split('\n');
+    const [, column] = /^modlife: .*boot\.txt:4:(\d+): expected /.exec(what!)!;
+    expect(quote).toHaveLength(80);
+    expect(torn.endsWith(quote!.trimStart().slice(1))).toBe(true);
+    // Under the very character that the column counts to.
+    const left = quote!.length - mark!.indexOf('~');
+    expect(left).toBe(torn.length - (Number(column) - 1));
+    expect(count).toBe('modlife: 1 of 4 lines could not be read (--strict makes this fatal)');
+    expect(status).toBe(0);
+  });
+
+  test('three are quoted, all are counted, and --strict makes them fatal after the report', async () => {
+    const path = capture('boot.txt', ['# tracer: nop', '#', ...Array(9).fill(good), ...Array(5).fill(torn)]);
+    const { stdout, stderr, status } = await runCli(['analyze', '--strict', path]);
+    expect(stderr.split('\n').filter((line) => /^ *~+$/.test(line))).toHaveLength(3);
+    expect(stderr).toContain('modlife: 5 of 16 lines');
+    expect(stdout).toMatch(/5 lines\s+unreadable/);
+    expect(status).toBe(2);
+  });
+});
+
+describe('-o', () => {
+  test('writes the same text aside and renames it into place', async () => {
+    const path = join(folder, 'report.json');
+    writeFileSync(path, 'old');
+    const { stdout, status } = await runCli(['analyze', '--json', '-o', path, clean]);
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe((await runCli(['analyze', '--json', clean])).stdout);
+    expect(readdirSync(folder)).toEqual(['report.json']);
+  });
+
+  test('keeps a symbolic link and never replaces the capture itself', async () => {
+    const path = capture('a.txt', ['x']);
+    symlinkSync(path, join(folder, 'link'));
+    await runCli(['analyze', '-o', join(folder, 'link'), clean]);
+    expect(readFileSync(path, 'utf8')).toContain('events');
+    const again = capture('b.txt', readFileSync(clean, 'utf8').split('\n'));
+    const { stderr, status } = await runCli(['analyze', '-o', again, again]);
+    expect(stderr).toContain('is a capture to be read');
+    expect(status).toBe(2);
+  });
+
+  test('- is stdout', async () => {
+    expect((await runCli(['analyze', '-o', '-', clean])).stdout).toContain('events');
+    expect(existsSync('-')).toBe(false);
+  });
+});
+
+test('--db keeps a store that gives the same answers', async () => {
+  const db = join(folder, 'a.db');
+  const { findings } = JSON.parse((await runCli(['analyze', '--json', '--db', db, leak])).stdout);
+  expect(JSON.parse((await runCli(['analyze', '--json', db])).stdout).findings).toEqual(findings);
+  const held = (args: string[]) => runCli(['holders', 'ml_getleak', '--json', ...args]);
+  expect((await held([db])).stdout).toBe((await held([leak])).stdout);
+  const rows = (await runCli(['query', 'modules', db])).stdout;
+  expect(rows).toBe((await runCli(['query', 'modules', leak])).stdout);
+});
+
+describe('progress', () => {
+  test('is shown on a terminal when reading takes long, and erased at the end', async () => {
+    const { stderr } = await runCli(['analyze', clean], { isTTY: true, tick: 5000 });
+    expect(stderr).toMatch(/^\rread [\d.]+ MB of [\d.]+ MB, \d+ %, [\d.]+ MB\/s, [\d,]+ events, .* left/);
+    expect(stderr.endsWith('\r\u001b[K')).toBe(true);
+  });
+
+  test('is not shown for short work or to a pipe', async () => {
+    expect((await runCli(['analyze', clean], { isTTY: true, tick: 1 })).stderr).toBe('');
+    expect((await runCli(['analyze', clean], { tick: 5000 })).stderr).toBe('');
+  });
+});
+
+test('schema is the JSON Schema of what analyze --json prints', async () => {
+  const schema = JSON.parse((await runCli(['schema'])).stdout);
+  expect(schema.$schema).toContain('json-schema.org');
+  expect(schema.required).toEqual(expect.arrayContaining(['findings', 'inputs', 'schema', 'summary']));
+});

@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import type { Run } from '../program.ts';
+
+interface Options {
+  at?: string;
+  stacks?: boolean;
+  json?: boolean;
+  format?: string;
+}
+
+const ONLY_ONCE = [
+  '--at: the clock of stdin counts and tells no seconds, which is known only once it is read',
+  'save the capture to a file',
+] as const;
+
+export function registerHolders(program: Command, { io }: Run): void {
+  program
+    .command('holders')
+    .description('who holds a module: call site, task, since when')
+    .argument('<module>', 'its name; - and _ are the same')
+    .argument('[capture...]', 'files; - is stdin')
+    .option('--at <time>', 'then, not at the end: seconds as in the capture, or 123ns')
+    .option('--stacks', 'whole stacks')
+    .option('--json', 'the same as JSON')
+    .option('--format <name>', 'read as this format instead of recognising it')
+    .addHelpText('after', '\nExample: modlife holders --at 162.424581 dm_mod boot.trace')
+    .action(async (module: string, paths: string[], options: Options) => {
+      const { inputsOf } = await import('../inputs.ts');
+      const inputs = inputsOf(paths, `holders ${module}`, io);
+      const [{ holders }, { read }, { UserError }] = await Promise.all([
+        import('../../questions/holders.ts'),
+        import('../read.ts'),
+        import('../../model/errors.ts'),
+      ]);
+      let reads = 0;
+      const answer = await holders(module, options.at, (until) => {
+        if (++reads > 1 && inputs.includes('-')) throw new UserError('usage', ...ONLY_ONCE);
+        return read(inputs, { format: options.format, until }, io);
+      });
+      const { print } = await import('../print.ts');
+      await print(answer, { ...options, full: options.stacks === true }, io);
+    });
+}

@@ -1,0 +1,398 @@
+/** Invented records: real ones are under samples/. Each story is a bug or the thing that looks like it. */
+import { expect, test } from 'vitest';
+import { story } from '../testing/story.ts';
+
+const load = `
+  insmod-10   1.0: module_load: foo OE
+  insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1`;
+
+test('a reference kept by an operation that failed is a leak', () => {
+  expect(
+    story(`${load}
+      cat-20   2.0: foo_start: (foo_start+0x0/0x40 [foo])
+      cat-20   2.1: module_get: bar call_site=foo_start [foo] refcnt=2
+      cat-20   2.2: foo_start_ret: (vfs_ioctl+0x10/0x20 <- foo_start) ret=0xfffffff4
+      cat-21   3.0: module_get: bar call_site=misc_open refcnt=3
+      cat-21   3.1: module_put: bar call_site=__fput refcnt=2`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-20   2.0: foo_start: (foo_start+0x0/0x40 [foo])
+    cat-20   2.1: module_get: bar call_site=foo_start [foo] refcnt=2
+    cat-20   2.2: foo_start_ret: (vfs_ioctl+0x10/0x20 <- foo_start) ret=0xfffffff4
+    cat-21   3.0: module_get: bar call_site=misc_open refcnt=3
+    cat-21   3.1: module_put: bar call_site=__fput refcnt=2
+    the capture ends
+      -> error observed ref-leak bar: foo_start [foo] took a reference to bar that was never given back"
+  `);
+});
+
+test('a count that only goes up is a drift', () => {
+  const operations = [1, 2, 3, 4, 5, 6].map(
+    (n) => `nft-${30 + n}   ${n + 1}.0: module_get: foo call_site=bar_update [bar] refcnt=${n + 1}`,
+  );
+  expect(story(`${load}\n${operations.join('\n')}`)).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    nft-31   2.0: module_get: foo call_site=bar_update [bar] refcnt=2
+    nft-32   3.0: module_get: foo call_site=bar_update [bar] refcnt=3
+    nft-33   4.0: module_get: foo call_site=bar_update [bar] refcnt=4
+    nft-34   5.0: module_get: foo call_site=bar_update [bar] refcnt=5
+    nft-35   6.0: module_get: foo call_site=bar_update [bar] refcnt=6
+    nft-36   7.0: module_get: foo call_site=bar_update [bar] refcnt=7
+    the capture ends
+      -> warning possible ref-leak foo: bar_update [bar] took 6 references to foo that were never given back"
+  `);
+});
+
+test('a file held open to the end is in use, not leaked', () => {
+  expect(
+    story(`${load}
+      daemon-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      cat-21   3.0: module_get: foo call_site=misc_open refcnt=3
+      cat-21   3.1: module_put: foo call_site=__fput refcnt=2
+      cat-22   4.0: module_get: foo call_site=misc_open refcnt=3
+      cat-22   4.1: module_put: foo call_site=__fput refcnt=2
+      cat-23   90.0: module_get: foo call_site=misc_open refcnt=3
+      cat-23   90.1: module_put: foo call_site=__fput refcnt=2`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    daemon-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    cat-21   3.0: module_get: foo call_site=misc_open refcnt=3
+    cat-21   3.1: module_put: foo call_site=__fput refcnt=2
+    cat-22   4.0: module_get: foo call_site=misc_open refcnt=3
+    cat-22   4.1: module_put: foo call_site=__fput refcnt=2
+    cat-23   90.0: module_get: foo call_site=misc_open refcnt=3
+    cat-23   90.1: module_put: foo call_site=__fput refcnt=2
+    the capture ends"
+  `);
+});
+
+test('a get and its put may come from different functions, tasks and contexts', () => {
+  expect(
+    story(`${load}
+      dd-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      dd-20   2.1: module_get: foo call_site=foo_submit [foo] refcnt=3
+      dd-20   2.2: module_get: foo call_site=foo_submit [foo] refcnt=4
+      <idle>-0 [001] d.h1. 2.3: module_put: foo call_site=foo_complete [foo] refcnt=3
+      <idle>-0 [001] d.h1. 2.4: module_put: foo call_site=foo_complete [foo] refcnt=2
+      dd-20   2.5: module_put: foo call_site=__fput refcnt=1
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    dd-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    dd-20   2.1: module_get: foo call_site=foo_submit [foo] refcnt=3
+    dd-20   2.2: module_get: foo call_site=foo_submit [foo] refcnt=4
+    <idle>-0 [001] d.h1. 2.3: module_put: foo call_site=foo_complete [foo] refcnt=3
+    <idle>-0 [001] d.h1. 2.4: module_put: foo call_site=foo_complete [foo] refcnt=2
+    dd-20   2.5: module_put: foo call_site=__fput refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+    the capture ends"
+  `);
+});
+
+test('a put that nobody took for steals a reference', () => {
+  expect(
+    story(`${load}
+      sleep-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      cat-21   3.0: module_get: foo call_site=misc_open refcnt=3
+      cat-21   3.1: module_put: foo call_site=foo_flush [foo] refcnt=2
+      cat-21   3.2: module_put: foo call_site=__fput refcnt=1
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    sleep-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    cat-21   3.0: module_get: foo call_site=misc_open refcnt=3
+    cat-21   3.1: module_put: foo call_site=foo_flush [foo] refcnt=2
+    cat-21   3.2: module_put: foo call_site=__fput refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+      -> error observed put-without-get foo: foo_flush [foo] gave back a reference to foo that it never took
+    the capture ends"
+  `);
+});
+
+test('a put whose get is merely missing shows in the count', () => {
+  expect(
+    story(`${load}
+      cat-21   3.1: module_put: foo call_site=foo_release [foo] refcnt=1
+      cat-22   4.0: module_get: foo call_site=foo_open [foo] refcnt=2
+      cat-22   4.1: module_put: foo call_site=foo_release [foo] refcnt=1`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-21   3.1: module_put: foo call_site=foo_release [foo] refcnt=1
+      -> note observed trace-gap foo: 1 get of foo missing before line 3
+    cat-22   4.0: module_get: foo call_site=foo_open [foo] refcnt=2
+    cat-22   4.1: module_put: foo call_site=foo_release [foo] refcnt=1
+    the capture ends
+      -> note possible unprotected-get foo: foo_open [foo] takes a reference to its own module while nobody holds it"
+  `);
+});
+
+test('a put while the module is going, with nothing taken, follows a get that failed', () => {
+  expect(
+    story(`${load}
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      cat-21   5.1: module_put: foo call_site=bar_use [bar] refcnt=0
+      rmmod-30   5.2: module_free: foo
+      rmmod-30   5.3: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    cat-21   5.1: module_put: foo call_site=bar_use [bar] refcnt=0
+    rmmod-30   5.2: module_free: foo
+    rmmod-30   5.3: sys_delete_module -> 0x0
+      -> error observed put-after-failed-get foo: bar_use [bar] put foo after its try_module_get had failed
+    the capture ends"
+  `);
+});
+
+test('a get inside a busy module is protected by whoever holds it', () => {
+  expect(
+    story(`${load}
+      cat-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      cat-20   2.1: module_get: foo call_site=foo_start [foo] refcnt=3
+      cat-20   2.2: module_put: foo call_site=foo_stop [foo] refcnt=2
+      cat-20   2.3: module_put: foo call_site=__fput refcnt=1`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    cat-20   2.1: module_get: foo call_site=foo_start [foo] refcnt=3
+    cat-20   2.2: module_put: foo call_site=foo_stop [foo] refcnt=2
+    cat-20   2.3: module_put: foo call_site=__fput refcnt=1
+    the capture ends"
+  `);
+});
+
+test('a free under holders is forced when the system call says so, and only then an error', () => {
+  const held = `${load}
+      cat-20   2.0: module_get: foo call_site=misc_open refcnt=2`;
+  expect(
+    story(`${held}
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: a00)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: a00)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+      -> error observed forced-unload foo: foo was freed while 1 reference was out
+    the capture ends"
+  `);
+  expect(
+    story(`${held}
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+    the capture ends"
+  `);
+});
+
+test('rmmod refused names who held the module', () => {
+  expect(
+    story(`${load}
+      udevd-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: sys_delete_module -> 0xfffffffffffffff5
+      udevd-20   5.2: module_put: foo call_site=__fput refcnt=1`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    udevd-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: sys_delete_module -> 0xfffffffffffffff5
+      -> note possible busy-unload foo: rmmod/30 could not unload foo: 1 reference out
+    udevd-20   5.2: module_put: foo call_site=__fput refcnt=1
+    the capture ends"
+  `);
+});
+
+const racing = `${load}
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: foo_exit: (foo_exit+0x0/0x40 [foo])
+      kworker/0:1-7   5.2: foo_obj_release: (foo_obj_release+0x0/0x40 [foo])`;
+const freed = `
+      rmmod-30   5.5: foo_exit_ret: (do_syscall_64+0x10/0x20 <- foo_exit)
+      rmmod-30   5.6: module_free: foo
+      rmmod-30   5.7: sys_delete_module -> 0x0`;
+
+test('a release that returned in time by luck is predicted', () => {
+  expect(
+    story(`${racing}
+      kworker/0:1-7   5.3: sched_waking: comm=rmmod pid=30 prio=120 target_cpu=000
+      kworker/0:1-7   5.4: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)${freed}`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: foo_exit: (foo_exit+0x0/0x40 [foo])
+    kworker/0:1-7   5.2: foo_obj_release: (foo_obj_release+0x0/0x40 [foo])
+    kworker/0:1-7   5.3: sched_waking: comm=rmmod pid=30 prio=120 target_cpu=000
+    kworker/0:1-7   5.4: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)
+    rmmod-30   5.5: foo_exit_ret: (do_syscall_64+0x10/0x20 <- foo_exit)
+    rmmod-30   5.6: module_free: foo
+    rmmod-30   5.7: sys_delete_module -> 0x0
+      -> warning predicted release-after-exit foo: foo_obj_release() ran in kworker/0:1/7 while rmmod/30 was unloading foo, and nothing makes the free wait for its return
+    the capture ends"
+  `);
+});
+
+test('a release whose return wakes the unloading task, or is flushed by it, is ordered', () => {
+  expect(
+    story(`${racing}
+      kworker/0:1-7   5.3: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)
+      kworker/0:1-7   5.4: sched_waking: comm=rmmod pid=30 prio=120 target_cpu=000${freed}`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: foo_exit: (foo_exit+0x0/0x40 [foo])
+    kworker/0:1-7   5.2: foo_obj_release: (foo_obj_release+0x0/0x40 [foo])
+    kworker/0:1-7   5.3: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)
+    kworker/0:1-7   5.4: sched_waking: comm=rmmod pid=30 prio=120 target_cpu=000
+    rmmod-30   5.5: foo_exit_ret: (do_syscall_64+0x10/0x20 <- foo_exit)
+    rmmod-30   5.6: module_free: foo
+    rmmod-30   5.7: sys_delete_module -> 0x0
+    the capture ends"
+  `);
+  expect(
+    story(`${racing}
+      kworker/0:1-7   5.3: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)
+      rmmod-30   5.4: flush_ret: (foo_exit+0x10/0x20 [foo] <- __flush_workqueue)${freed}`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: foo_exit: (foo_exit+0x0/0x40 [foo])
+    kworker/0:1-7   5.2: foo_obj_release: (foo_obj_release+0x0/0x40 [foo])
+    kworker/0:1-7   5.3: foo_obj_release_ret: (kobject_put+0x10/0x20 <- foo_obj_release)
+    rmmod-30   5.4: flush_ret: (foo_exit+0x10/0x20 [foo] <- __flush_workqueue)
+    rmmod-30   5.5: foo_exit_ret: (do_syscall_64+0x10/0x20 <- foo_exit)
+    rmmod-30   5.6: module_free: foo
+    rmmod-30   5.7: sys_delete_module -> 0x0
+    the capture ends"
+  `);
+});
+
+test('timers, work and RCU callbacks that are armed when the text goes are found; those that are over are not', () => {
+  expect(
+    story(`${load}
+      cat-20   2.0: timer_start: timer=00000000aaaa function=foo_tick [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=
+      cat-20   2.1: timer_start: timer=00000000bbbb function=foo_late [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=
+      <idle>-0 ..s1. 2.5: timer_expire_entry: timer=00000000bbbb function=foo_late [foo] now=4294 baseclk=4294
+      <idle>-0 ..s1. 2.6: timer_expire_exit: timer=00000000bbbb
+      cat-20   3.0: workqueue_queue_work: work struct=00000000cccc function=foo_work [foo] workqueue=events req_cpu=64 cpu=0
+      cat-20   3.1: workqueue_queue_work: work struct=00000000dddd function=foo_done [foo] workqueue=events req_cpu=64 cpu=0
+      kworker/0:1-7   3.2: workqueue_execute_start: work struct 00000000dddd: function foo_done [foo]
+      kworker/0:1-7   3.3: workqueue_execute_end: work struct 00000000dddd: function foo_done [foo]
+      cat-20   4.0: rcu_callback: rcu_preempt rhp=00000000eeee func=foo_free_rcu [foo] 1
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0
+      <idle>-0 ..s1. 6.0: timer_expire_entry: timer=00000000aaaa function=0xffffffffc0400010 now=4294 baseclk=4294`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    cat-20   2.0: timer_start: timer=00000000aaaa function=foo_tick [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=
+    cat-20   2.1: timer_start: timer=00000000bbbb function=foo_late [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=
+    <idle>-0 ..s1. 2.5: timer_expire_entry: timer=00000000bbbb function=foo_late [foo] now=4294 baseclk=4294
+    <idle>-0 ..s1. 2.6: timer_expire_exit: timer=00000000bbbb
+    cat-20   3.0: workqueue_queue_work: work struct=00000000cccc function=foo_work [foo] workqueue=events req_cpu=64 cpu=0
+    cat-20   3.1: workqueue_queue_work: work struct=00000000dddd function=foo_done [foo] workqueue=events req_cpu=64 cpu=0
+    kworker/0:1-7   3.2: workqueue_execute_start: work struct 00000000dddd: function foo_done [foo]
+    kworker/0:1-7   3.3: workqueue_execute_end: work struct 00000000dddd: function foo_done [foo]
+    cat-20   4.0: rcu_callback: rcu_preempt rhp=00000000eeee func=foo_free_rcu [foo] 1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+    <idle>-0 ..s1. 6.0: timer_expire_entry: timer=00000000aaaa function=0xffffffffc0400010 now=4294 baseclk=4294
+      -> error observed text-in-use foo: a timer with foo_tick [foo] was still armed when foo was freed, and ran
+    the capture ends
+      -> warning possible text-in-use foo: a work item with foo_work [foo] was still armed when foo was freed
+      -> warning possible text-in-use foo: an RCU callback with foo_free_rcu [foo] was still armed when foo was freed"
+  `);
+});
+
+test('a release in softirq is destruction there; an RCU callback that frees is not', () => {
+  expect(
+    story(`${load}
+      <idle>-0 ..s1. 2.0: foo_release: (foo_release+0x0/0x40 [foo])
+      <idle>-0 ..s1. 2.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+      <idle>-0 ..s1. 3.0: foo_node_free: (foo_node_free+0x0/0x40 [foo])
+      <idle>-0 ..s1. 3.1: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
+      kworker/0:1-7   4.0: foo_release: (foo_release+0x0/0x40 [foo])
+      kworker/0:1-7   4.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    <idle>-0 ..s1. 2.0: foo_release: (foo_release+0x0/0x40 [foo])
+    <idle>-0 ..s1. 2.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+    <idle>-0 ..s1. 3.0: foo_node_free: (foo_node_free+0x0/0x40 [foo])
+    <idle>-0 ..s1. 3.1: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
+    kworker/0:1-7   4.0: foo_release: (foo_release+0x0/0x40 [foo])
+    kworker/0:1-7   4.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+    the capture ends
+      -> error observed free-in-interrupt foo: foo_release() ran in softirq"
+  `);
+});
+
+test('an init that fails frees the module without an unload', () => {
+  expect(
+    story(`
+      insmod-10   1.0: module_load: foo OE
+      insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+      insmod-10   1.2: module_free: foo`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    insmod-10   1.2: module_free: foo
+    the capture ends"
+  `);
+});
+
+test('lost events weaken what they could overturn', () => {
+  expect(
+    story(`${load}
+      sleep-20   2.0: module_get: foo call_site=misc_open refcnt=2
+      CPU:0 [LOST 7 EVENTS]
+      cat-21   3.1: module_put: foo call_site=foo_flush [foo] refcnt=1
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: foo
+      rmmod-30   5.2: sys_delete_module -> 0x0`),
+  ).toMatchInlineSnapshot(`
+    "insmod-10   1.0: module_load: foo OE
+    insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+    sleep-20   2.0: module_get: foo call_site=misc_open refcnt=2
+    CPU:0 [LOST 7 EVENTS]
+    cat-21   3.1: module_put: foo call_site=foo_flush [foo] refcnt=1
+    rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+    rmmod-30   5.1: module_free: foo
+    rmmod-30   5.2: sys_delete_module -> 0x0
+      -> note possible put-without-get foo: foo_flush [foo] gave back a reference to foo that it never took
+    the capture ends
+      -> note observed trace-gap *: 7 events were lost: on CPU 0 before line 4"
+  `);
+});

@@ -1,0 +1,71 @@
+/**
+ * What a damaged capture may say: never more than the whole one. Each record dropped, doubled, swapped with its
+ * neighbour; the file cut anywhere.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { UserError } from '../model/errors.ts';
+import type { Finding } from '../model/report.ts';
+import { findingsOf } from '../testing/read-text.ts';
+import { packageRoot } from './package-root.ts';
+
+const names = [
+  'tracefs/6.1-get-leak-fixed.txt',
+  'tracefs/6.1-init-fails.txt',
+  'tracefs/6.1-release-lucky.txt',
+  'tracefs/6.1-release-fixed.txt',
+  'tracefs/6.1-free-in-interrupt-fixed.txt',
+  'tracefs/6.1-kthread-stopped.txt',
+  'tracefs/6.1-close-race.txt',
+  'tracefs/6.1-extra-put.txt',
+  'tracefs/6.1-put-after-failed-get.txt',
+  'tracefs/6.1-options/default.txt',
+  'bpftrace/6.1-release-after-exit.txt',
+];
+/** Frees of memory that is not a module's are most of these captures, and no rule looks at them. */
+const NOISE = /vfree: \(vfree/;
+
+function records(name: string): string[] {
+  const text = readFileSync(join(packageRoot(), 'samples', name), 'latin1');
+  return text.split('\n').filter((line) => !NOISE.test(line));
+}
+
+const sayings = (findings: readonly Finding[]) =>
+  findings
+    .filter(({ certainty, severity }) => certainty === 'observed' && severity !== 'note')
+    .map(({ rule, module }) => `${rule} in ${module}`);
+
+async function sayingsOf(lines: readonly string[]): Promise<string[]> {
+  try {
+    return sayings(await findingsOf(Buffer.from(lines.join('\n'), 'latin1')));
+  } catch (error) {
+    // Cut so short that nothing tells what it is.
+    expect(error).toBeInstanceOf(UserError);
+    return [];
+  }
+}
+
+const mutations: Record<string, (lines: string[], at: number) => void> = {
+  dropped: (lines, at) => lines.splice(at, 1),
+  doubled: (lines, at) => lines.splice(at, 0, lines[at]!),
+  swapped: (lines, at) => lines.splice(at, 2, ...lines.slice(at, at + 2).reverse()),
+  'cut off': (lines, at) =>
+    lines.splice(at, Number.POSITIVE_INFINITY, lines[at]!.slice(0, lines[at]!.length / 2)),
+};
+
+test.each(names)(
+  '%s says no more with a record dropped, doubled, swapped or the rest cut off',
+  async (name) => {
+    const lines = records(name);
+    const whole = await sayingsOf(lines);
+    for (const at of lines.keys()) {
+      for (const [what, mutate] of Object.entries(mutations)) {
+        const damaged = [...lines];
+        mutate(damaged, at);
+        const more = (await sayingsOf(damaged)).filter((saying) => !whole.includes(saying));
+        expect(more, `${name}:${at + 1} ${what}: ${lines[at]}`).toEqual([]);
+      }
+    }
+  },
+);

@@ -1,0 +1,28 @@
+import type { RuleAnswer, RulesAnswer } from '../model/answers.ts';
+import { beside, labelled, paint, type Style, wrap } from './layout.ts';
+
+export function renderRule({ rule, flags, from, story, fix }: RuleAnswer, style: Style): string {
+  const parts = [
+    `${paint(rule, 'bold', style)}\n${wrap(`${flags}.`, style, '  ')}`,
+    story.map((line) => step(line, style)).join('\n'),
+    [
+      labelled('fix', fix.text, style),
+      ...(fix.reference === undefined ? [] : [labelled('see', fix.reference, style)]),
+      labelled('from', from, style),
+    ].join('\n'),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** What an event means stands in the last column, and wraps there. */
+function step(line: string, style: Style): string {
+  const at = /^(?:.*\S {2,}| *)(?=\S)/.exec(line)?.[0].length ?? 0;
+  const lead = `    ${line.slice(0, at)}`;
+  if (lead.length > style.width - 16) return wrap(line, style, '        ', '    ');
+  return lead + wrap(line.slice(at), style, ' '.repeat(lead.length)).slice(lead.length);
+}
+
+export function renderRules({ rules }: RulesAnswer, style: Style): string {
+  const margin = Math.max(...rules.map(({ rule }) => rule.length)) + 2;
+  return `${rules.map(({ rule, flags }) => beside(rule.padEnd(margin), flags, style)).join('\n')}\n\nmodlife explain RULE tells the story and the fix.\n`;
+}

@@ -1,0 +1,9 @@
+/** The very object, for programs. It may end up in a terminal all the same, so what could act there is escaped,
+ *  which JSON can and its readers undo. */
+export function toJson(value: object): string {
+  const text = JSON.stringify(value, undefined, 1).replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${text}\n`;
+}
