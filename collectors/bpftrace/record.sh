@@ -106,15 +106,18 @@ probes() {
 		}' "$functions" RS= "$program"
 	for function; do
 		module=$(module_of "$function")
+		# Without the module's name, 0.24 and later probe in a way that holds a reference to it.
+		target=
+		at_least "$version" 0.24 && target=${module:+$module:}
 		cat <<-EOF
-			kprobe:$function {
+			kprobe:$target$function {
 				\$t = (struct task_struct *)curtask;
 				printf("modlife1 %llu %d %d %x enter fn=$function module=$module arg0=0x%llx comm=\"%s\"%s\n",
 				    nsecs, cpu, \$t->pid, \$1 ? *kptr((uint32 *)((uint64)\$1 + *kptr((uint64 *)\$2 + cpu))) : 0,
 				    arg0, comm, kstack(perf, 16));
 				@records[cpu]++;
 			}
-			kretprobe:$function {
+			kretprobe:$target$function {
 				\$t = (struct task_struct *)curtask;
 				printf("modlife1 %llu %d %d %x leave fn=$function module=$module ret=0x%llx comm=\"%s\"\n",
 				    nsecs, cpu, \$t->pid, \$1 ? *kptr((uint32 *)((uint64)\$1 + *kptr((uint64 *)\$2 + cpu))) : 0,

@@ -491,7 +491,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
 
   function defer(event: DeferredEvent): void {
     const orphan = orphans.get(event.object);
-    if (orphan !== undefined) {
+    if (orphan !== undefined && event.fn !== undefined) {
+      // An expiry begins with a cancel, which names no function and settles nothing.
       orphans.delete(event.object);
       if (starts(event.kind) && mayBeSame(orphan.fn, event.fn))
         tell({ type: 'ran-after-free', claim: orphan, event });
@@ -643,8 +644,8 @@ function starts(kind: DeferredEvent['kind']): boolean {
 }
 
 /** After the free a function prints as an address; under another name the memory belongs to somebody else. */
-function mayBeSame(before: Code, now: Code | undefined): boolean {
-  return now === undefined || now.symbol === undefined || now.symbol === before.symbol;
+function mayBeSame(before: Code, now: Code): boolean {
+  return now.symbol === undefined || now.symbol === before.symbol;
 }
 
 /** The frame that called try_module_get or module_put, unless it is a bare address. */

@@ -106,7 +106,6 @@ export type RuleId = (typeof ruleIds)[number];
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type Severity = Finding['severity'];
-export type Certainty = Finding['certainty'];
 export type InputSummary = z.infer<typeof inputSchema>;
 export type ModuleSummary = z.infer<typeof moduleSchema>;
 export type Report = z.infer<typeof reportSchema>;

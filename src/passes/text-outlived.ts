@@ -142,6 +142,7 @@ function stillRunning(
       ...(call.returned === undefined
         ? []
         : [evidence(`${callName(call)} returns into freed text`, call.returned)]),
+      ...(call.fault === undefined ? [] : [evidence(`its task faults: ${call.fault.message}`, call.fault)]),
     ]),
   });
 }
