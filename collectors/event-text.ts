@@ -28,6 +28,9 @@ export interface Malformed {
 export type Read = Event | Malformed | undefined;
 
 export interface EventReader {
+  /** Is this record worth a header? Wakeups order tasks, and order is asked of unloads only; most timers and
+   *  work items are vmlinux's own. */
+  wants(name: string, body: string): boolean;
   /** A tracepoint by its bare name (no system prefix). */
   tracepoint(name: string, body: string, head: Head): Read;
   /** A dynamic event: `body` starts with the parenthesis that tells what was probed. */
@@ -71,12 +74,15 @@ export const tracepointNames: readonly string[] = [
   'sys_exit_finit_module',
 ];
 
-const REF = /^(\S+) call_site=(.+) refcnt=(-?\d+)\s*$/;
-/** The same under trace_options `fields` (since 6.4) and `trace-cmd report -R`. */
+const CALL_SITE = ' call_site=';
+const REFCNT = ' refcnt=';
+/** A reference under trace_options `fields` (since 6.4) and `trace-cmd report -R`. */
 const REF_FIELDS = /^ip=(\S+)(?: \([^)]*\))? refcnt=(?:(-?\d+)|0x[0-9a-f]+ \((-?\d+)\)) name=(\S+)\s*$/;
 const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
 const REQUEST = /^(.+) wait=([01]) call_site=(.+?)\s*$/;
 const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)/;
+const DEFERRED = /^(?:hr)?timer_|^workqueue_|^rcu_/;
+const BARE = /^(?:0x)?[0-9a-f]{8,16}$/;
 const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 /** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
 const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
@@ -93,28 +99,53 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
   const watched = new Set<string>();
   const dumping = new Set<number>();
+  /** System calls that unload, entered and not returned. */
+  let unloading = 0;
 
   function reference(kind: 'module_get' | 'module_put', body: string, head: Head): Read {
-    const plain = REF.exec(body);
-    const fields = plain ? undefined : REF_FIELDS.exec(body);
-    const module = plain?.[1] ?? fields?.[4];
-    const callSite = code(plain?.[2] ?? fields?.[1] ?? '');
-    const refcnt = Number(plain?.[3] ?? fields?.[2] ?? fields?.[3]);
-    if (module === undefined || callSite === undefined) {
-      return malformed(body, [' call_site=', ' refcnt='], '"MODULE call_site=SYMBOL refcnt=N"');
-    }
-    // Spelt out, here and below: spreading the head costs more than all the rest of reading such a line.
     const { line, ts, cpu, pid, comm, context } = head;
-    return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, module, callSite, refcnt };
+    const siteAt = body.indexOf(CALL_SITE);
+    const countAt = body.lastIndexOf(REFCNT);
+    if (siteAt > 0 && countAt > siteAt) {
+      const module = body.slice(0, siteAt);
+      const callSite = code(body.slice(siteAt + CALL_SITE.length, countAt));
+      const refcnt = Number(body.slice(countAt + REFCNT.length));
+      if (callSite !== undefined && Number.isInteger(refcnt) && !module.includes(' ')) {
+        return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, module, callSite, refcnt };
+      }
+    }
+    const fields = REF_FIELDS.exec(body);
+    const callSite = code(fields?.[1] ?? '');
+    if (fields === null || callSite === undefined) {
+      return malformed(body, [CALL_SITE, REFCNT], '"MODULE call_site=SYMBOL refcnt=N"');
+    }
+    const refcnt = Number(fields[2] ?? fields[3]);
+    return {
+      kind,
+      seq: 0,
+      input: 0,
+      line,
+      ts,
+      cpu,
+      pid,
+      comm,
+      context,
+      module: fields[4]!,
+      callSite,
+      refcnt,
+    };
   }
 
   function deferred(kind: DeferredKind, body: string, head: Head): Read {
     const object = OBJECT.exec(body)?.[1];
     if (object === undefined) return undefined;
-    const fn = code(FUNCTION.exec(body)?.[1] ?? '');
-    if (fn !== undefined && (fn.module !== undefined || fn.address !== undefined)) watched.add(object);
-    else if (fn?.symbol !== undefined) watched.delete(object);
+    const printed = FUNCTION.exec(body)?.[1];
+    // Most are vmlinux's own, printed without a module: left before anything is made of them.
+    const isModule = printed !== undefined && (printed.endsWith(']') || BARE.test(printed));
+    if (isModule) watched.add(object);
+    else if (printed !== undefined) watched.delete(object);
     if (!watched.has(object)) return undefined;
+    const fn = printed === undefined ? undefined : code(printed);
     return { kind, ...placed(head), object, ...(fn === undefined ? {} : { fn }) };
   }
 
@@ -128,6 +159,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   }
 
   function syscallEnter(syscall: ModuleSyscall, body: string, head: Head): Read {
+    if (syscall === 'delete_module') unloading++;
     const flags = /\bflags: (?:0x)?([0-9a-f]+)/.exec(body)?.[1];
     return {
       kind: 'syscall_enter',
@@ -140,6 +172,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   function syscallExit(syscall: ModuleSyscall, body: string, head: Head): Read {
     const value = /(-?\d+|0x[0-9a-f]+)\s*$/.exec(body)?.[1];
     if (value === undefined) return { at: 0, message: `expected the return value of ${syscall}` };
+    if (syscall === 'delete_module' && unloading > 0) unloading--;
     return { kind: 'syscall_exit', ...placed(head), syscall, ret: Number(BigInt.asIntN(64, BigInt(value))) };
   }
 
@@ -160,6 +193,15 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   }
 
   return {
+    wants(name, body) {
+      if (name.startsWith('module_')) return true;
+      if (name === 'sched_waking' || name === 'sched_wakeup') return unloading > 0;
+      if (!DEFERRED.test(name) || watched.size > 0) return true;
+      return body.includes(' [')
+        ? /func(?:tion)?[=:]? ?\S+ \[/.test(body)
+        : /func(?:tion)?[=:]? ?(?:0x)?[0-9a-f]{8}/.test(body);
+    },
+
     tracepoint(name, body, head) {
       switch (name) {
         case 'module_get':

@@ -279,27 +279,19 @@ function createParser(sink: Sink): Parser {
       return true;
     }
 
-    if (!clockKnown) nanoseconds(bytes.toString('latin1', timeAt, bytes.indexOf(COLON, timeAt)));
-    const head: Head = {
-      line,
-      ts,
-      cpu,
-      pid,
-      comm: comm(bytes.toString('latin1', start, start + DASH)),
-      context,
-    };
-    const whole = () => bytes.toString('latin1', start, end);
-    if (tracepoint !== undefined) {
-      const restAt = Math.min(nameEnd + 2, end);
-      place(
-        head,
-        reader.tracepoint(tracepoint, bytes.toString('latin1', restAt, end), head),
-        whole,
-        restAt - start,
-      );
-    } else {
-      body(head, bytes.toString('latin1', at, end), whole, at - start);
+    const restAt = tracepoint === undefined ? at : Math.min(nameEnd + 2, end);
+    const rest = bytes.toString('latin1', restAt, end);
+    if (tracepoint !== undefined && !reader.wants(tracepoint, rest)) {
+      lastOfCpu.delete(cpu);
+      frames = undefined;
+      return true;
     }
+    if (!clockKnown) nanoseconds(bytes.toString('latin1', timeAt, bytes.indexOf(COLON, timeAt)));
+    const name = comm(bytes.toString('latin1', start, start + DASH));
+    const head: Head = { line, ts, cpu, pid, comm: name, context };
+    const whole = () => bytes.toString('latin1', start, end);
+    if (tracepoint === undefined) body(head, rest, whole, restAt - start);
+    else place(head, reader.tracepoint(tracepoint, rest, head), whole, restAt - start);
     return true;
   }
 

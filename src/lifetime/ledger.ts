@@ -198,7 +198,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
     const { code, family } = actor(event, within);
-    if (code.symbol !== undefined) calls.noteOpener(event.pid, code.symbol);
+    if (code.symbol !== undefined && family !== 'file') calls.noteOpener(event.pid, code.symbol);
     const taken = incarnation.references.take(event, code, family, within);
     tell({ type: 'taken', incarnation, reference: taken, usersBefore });
   }

@@ -111,28 +111,15 @@ export function createReferenceBook(): ReferenceBook {
     },
 
     giveBack(put, dropper, family) {
-      let best: TakingSite | undefined;
-      let bestScore = -1;
-      let rivals = 0;
+      const fitting: TakingSite[] = [];
       for (const site of sites.values()) {
-        if (site.open.size === 0 || !mayPair(site.family, family)) continue;
-        const seen = site.partners.get(dropper) ?? 0;
-        const score =
-          (site.family === family ? 16 : 0) +
-          (seen > 0 ? 8 : 0) +
-          (site.newestOfTask.has(put.pid) ? 4 : 0) +
-          (related(site.taker, dropper) ? 2 : 0) +
-          (site.partners.size === 0 ? 1 : 0);
-        if (score > bestScore) {
-          rivals = best === undefined ? 0 : rivals + 1;
-          best = site;
-          bestScore = score;
-        } else rivals++;
+        if (site.open.size > 0 && mayPair(site.family, family)) fitting.push(site);
       }
+      const best = fitting.length > 1 ? bestOf(fitting, put, dropper, family) : fitting[0];
       if (best === undefined) return undefined;
       const mine = best.newestOfTask.get(put.pid);
       const reference = mine ?? (best.open.values().next().value as Reference);
-      reference.ambiguous = mine === undefined && (rivals > 0 || best.open.size > 1);
+      reference.ambiguous = mine === undefined && (fitting.length > 1 || best.open.size > 1);
       reference.put = put;
       best.open.delete(reference);
       unlink(best, reference);
@@ -165,6 +152,30 @@ export function createReferenceBook(): ReferenceBook {
       return newest;
     },
   };
+}
+
+/** The most telling sign decides; of equals, the place that took first. */
+function bestOf(
+  sites: readonly TakingSite[],
+  put: ModuleRefEvent,
+  dropper: Code,
+  family: Family,
+): TakingSite | undefined {
+  let best: TakingSite | undefined;
+  let bestScore = -1;
+  for (const site of sites) {
+    const score =
+      (site.family === family ? 16 : 0) +
+      (site.partners.has(dropper) ? 8 : 0) +
+      (site.newestOfTask.has(put.pid) ? 4 : 0) +
+      (related(site.taker, dropper) ? 2 : 0) +
+      (site.partners.size === 0 ? 1 : 0);
+    if (score > bestScore) {
+      best = site;
+      bestScore = score;
+    }
+  }
+  return best;
 }
 
 function related(a: Code, b: Code): boolean {

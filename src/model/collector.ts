@@ -66,3 +66,24 @@ export interface Collector {
   /** A fresh parser per capture; its state lives in the closure. */
   createParser(sink: Sink): Parser;
 }
+
+/** For captures that are no text, and whose parts do not lie in the order they are needed in. */
+export interface BinaryCollector {
+  readonly name: string;
+  readonly title: string;
+  /** As a Collector's; each byte is one character. */
+  sniff(head: string): Sniffed;
+  /** Reads all of it. Yields now and then the number of records so far, so that their events can be taken away.
+   *  `line` of an event is the record's number, `column` of what is bad the offset in the file. Never throws on
+   *  what the file holds. */
+  read(file: RandomAccess, sink: Sink): Iterable<number>;
+}
+
+/** A whole file, of which only what is asked for is in memory. */
+export interface RandomAccess {
+  readonly size: number;
+  /** `length` bytes from `offset` on, fewer where the file ends. */
+  read(offset: number, length: number): Buffer;
+  /** What was packed into `packed`; undefined when it cannot be unpacked or is not `size` bytes long. */
+  unpack(method: 'zlib' | 'zstd', packed: Buffer, size: number): Buffer | undefined;
+}

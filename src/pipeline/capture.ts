@@ -1,9 +1,10 @@
 /** One capture being read: bytes in, numbered events out, and what is known about the whole. */
-import type { Bad, CaptureFacts, Lost, Sink } from '../model/collector.ts';
+import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser, Sink } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 import type { InputSummary } from '../model/report.ts';
 import { detect, HEAD } from './detect.ts';
 import { createLineSplitter } from './lines.ts';
+import { type OpenFile, openRandomAccess, spool } from './random-access.ts';
 import { createSettler, type Item } from './settle.ts';
 import { openSource, type Progress, type Source } from './source.ts';
 
@@ -43,7 +44,8 @@ export async function readCapture(
     first.push(value);
     size += value.length;
   }
-  const collector = detect(path, Buffer.concat(first), format);
+  const head = Buffer.concat(first);
+  const collector = detect(path, head, format);
 
   const facts: CaptureFacts = {};
   const bad: Bad[] = [];
@@ -94,31 +96,61 @@ export async function readCapture(
       summary.clock = facts.clock ?? 'none';
     },
   };
-  const parser = collector.createParser(sink);
-  const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));
 
-  function take(): Item[] {
+  function take(lines: number): Item[] {
     const taken = batch;
     batch = [];
-    summary.lines = splitter.lines;
-    summary.skipped = summary.lines - summary.events - summary.bad;
+    summary.lines = lines;
+    summary.skipped = Math.max(0, lines - summary.events - summary.bad);
     return taken;
   }
 
-  async function* items(): AsyncGenerator<Item[]> {
+  async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
+    const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));
     for (const chunk of first) {
       splitter.push(chunk);
-      yield take();
+      yield take(splitter.lines);
     }
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
       splitter.push(next.value);
-      yield take();
+      yield take(splitter.lines);
     }
     splitter.end();
     parser.end();
     settler.flush();
-    yield take();
+    yield take(splitter.lines);
   }
 
-  return { path, summary, progress: source.progress, facts, bad, losses, items: items() };
+  async function* binaryItems({ read }: BinaryCollector): AsyncGenerator<Item[]> {
+    const file = await wholeFile();
+    let records = 0;
+    try {
+      for (records of read(file, sink)) yield take(records);
+    } finally {
+      file.close();
+    }
+    settler.flush();
+    yield take(records);
+  }
+
+  async function wholeFile(): Promise<OpenFile> {
+    if (source.file !== undefined) {
+      const file = openRandomAccess(source.file, source.progress);
+      // A packed one begins with other bytes than what was unpacked from it.
+      if (file.read(0, head.length).equals(head)) {
+        await chunks.return?.();
+        return file;
+      }
+      file.close();
+    }
+    return spool(
+      (async function* () {
+        yield* first;
+        for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+      })(),
+    );
+  }
+
+  const items = 'read' in collector ? binaryItems(collector) : textItems(collector.createParser(sink));
+  return { path, summary, progress: source.progress, facts, bad, losses, items };
 }

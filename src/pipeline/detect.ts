@@ -1,5 +1,5 @@
 import { collectors } from '../../collectors/index.ts';
-import type { Collector } from '../model/collector.ts';
+import type { BinaryCollector, Collector } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 
 /** Bytes a collector may look at before it decides. */
@@ -10,7 +10,7 @@ export const HEAD = 1 << 16;
  * @throws UserError 'usage' for a --format nobody has, 'declined' for a known format that cannot be read,
  *   'unrecognised' otherwise.
  */
-export function detect(path: string, head: Buffer, format: string | undefined): Collector {
+export function detect(path: string, head: Buffer, format: string | undefined): Collector | BinaryCollector {
   if (format !== undefined) {
     const named = collectors.find(({ name }) => name === format);
     if (named !== undefined) return named;

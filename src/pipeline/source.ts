@@ -17,6 +17,8 @@ export interface Progress {
 export interface Source {
   readonly chunks: AsyncIterable<Buffer>;
   readonly progress: Progress;
+  /** Where the same bytes lie, if they do so in a plain file. A packed one is found to be so when it is read. */
+  readonly file?: string;
 }
 
 /** @throws UserError 'noinput' when `path` cannot be read; `-` is stdin. */
@@ -34,7 +36,8 @@ export async function openSource(path: string): Promise<Source> {
     }
   }
   const raw = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
-  return { chunks: unpack(path, counted(path, raw, progress)), progress };
+  const plain = path !== '-' && progress.total !== undefined;
+  return { chunks: unpack(path, counted(path, raw, progress)), progress, ...(plain ? { file: path } : {}) };
 }
 
 async function* counted(
