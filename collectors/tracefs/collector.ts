@@ -98,6 +98,7 @@ function createParser(sink: Sink): Parser {
   let torn: { readonly line: number; readonly text: string } | undefined;
   let latency = false;
   let clockKnown = false;
+  let latest = 0;
 
   function comm(latin1: string): string {
     let text = comms.get(latin1);
@@ -264,6 +265,7 @@ function createParser(sink: Sink): Parser {
       ts = seconds * 1e9 + fraction * scale;
     }
     if (at === timeAt || bytes[at] !== COLON || bytes[at + 1] !== SPACE) return false;
+    if (ts > latest) latest = ts;
     at += 2;
 
     let hash = 0;
@@ -361,6 +363,7 @@ function createParser(sink: Sink): Parser {
     },
     end() {
       if (torn !== undefined) giveUp(torn.line, torn.text);
+      if (latest > 0) sink.facts({ end: latest });
     },
   };
 }

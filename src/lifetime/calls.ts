@@ -3,7 +3,7 @@
  * only borrows the task it finds.
  */
 import type { Event, FaultEvent, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
-import { bareSymbol } from './sites.ts';
+import { bareSymbol, readFrame } from './sites.ts';
 
 export interface Call {
   readonly entry: FunctionEntryEvent;
@@ -36,26 +36,18 @@ export interface CallTracker {
   inFlight(): Call[];
   /** Was a return probe on this function, as far as this capture shows? */
   returnsAreSeen(call: Call): boolean;
-  /** Files this task opened through a probed `…_open` of module text and was not seen to release: the calls. */
-  opened(): readonly Call[];
-  /** A task was seen in this function, though no probe is on it. */
-  noteOpener(pid: number, name: string): void;
-  /** Did this task enter the `…_open` that belongs to this function's name? */
-  openedBy(pid: number, name: string): boolean;
 }
 
 /** Open calls kept per task: a function without a return probe must not pile up. */
 const DEPTH = 64;
 const ENTRY_ONLY = 16;
-/** Tasks remembered to have opened files. */
-const OPENERS = 1 << 16;
 
 export function createCallTracker(): CallTracker {
   const stacks = new Map<string | number, Call[]>();
+  /** Symbols that were printed for functions they cannot be: whatever prints as one of them is late too. */
+  const stale = new Set<string>();
   /** CPUs with calls in flight that an interrupt made. */
   const interrupted = new Set<number>();
-  const opens = new Map<string, Call[]>();
-  const openers = new Set<string>();
   const seen = new Map<string, { entries: number; returns: number; module: string | undefined }>();
 
   function statsOf(name: string, module: string | undefined) {
@@ -67,25 +59,13 @@ export function createCallTracker(): CallTracker {
     return stats;
   }
 
-  function noteOpener(pid: number, name: string): void {
-    if (!name.endsWith('_open')) return;
-    if (openers.size >= OPENERS) openers.clear();
-    openers.add(`${pid} ${fileStem(name)}`);
-  }
-
-  function noteFile(call: Call): void {
-    const stem = fileStem(call.name);
-    if (stem === undefined) return;
-    const opening = call.name.endsWith('_open');
-    const list = opens.get(stem);
-    if (opening) {
-      noteOpener(call.entry.pid, call.name);
-      if (list === undefined) opens.set(stem, [call]);
-      else list.push(call);
-    } else if (list !== undefined) {
-      const mine = list.findLastIndex((open) => open.entry.pid === call.entry.pid);
-      list.splice(Math.max(mine, 0), 1);
-    }
+  function isLate(entry: FunctionEntryEvent): boolean {
+    const { symbol, module } = entry.fn;
+    if (symbol === undefined) return true;
+    const key = `${symbol} ${module}`;
+    const late = resolvedLate(entry) || (stale.has(key) && bareSymbol(symbol) !== probeName(entry.probe));
+    if (late) stale.add(key);
+    return late;
   }
 
   function clear(key: string | number): void {
@@ -104,7 +84,8 @@ export function createCallTracker(): CallTracker {
         stacks.set(key, stack);
         if (entry.context !== 'task' && entry.context !== 'unknown') interrupted.add(entry.cpu);
       }
-      const name = functionName(entry);
+      const late = isLate(entry);
+      const name = late ? nameBehind(entry) : entry.fn.symbol!;
       const stats = statsOf(name, entry.fn.module);
       // Entered again although it was never seen to return: the earlier call is over.
       const again = stats.returns === 0 ? stack.findIndex((call) => call.name === name) : -1;
@@ -114,7 +95,7 @@ export function createCallTracker(): CallTracker {
       const call: Call = {
         entry,
         name,
-        late: resolvedLate(entry),
+        late,
         releasing,
         parent: stack.at(-1),
         returned: undefined,
@@ -127,7 +108,6 @@ export function createCallTracker(): CallTracker {
       if (stats.returns === 0 && stats.entries > ENTRY_ONLY) call.over = true;
       else stack.push(call);
       if (stack.length === 0) stacks.delete(key);
-      noteFile(call);
       return call;
     },
 
@@ -180,10 +160,6 @@ export function createCallTracker(): CallTracker {
       }
       return others > 0;
     },
-
-    noteOpener,
-    opened: () => [...opens.values()].flat(),
-    openedBy: (pid, name) => openers.has(`${pid} ${fileStem(name)}`),
   };
 }
 
@@ -208,16 +184,14 @@ export function resolvedLate(entry: FunctionEntryEvent): boolean {
 
 /** The probed function: as printed where that can be right, else what a stack or the probe's name says. */
 export function functionName(event: FunctionEntryEvent): string {
-  if (!resolvedLate(event)) return event.fn.symbol!;
-  // perf and trace-cmd print a bare address and resolve the stack; in a tracefs file both were resolved too late.
-  const top = event.fn.symbol === undefined ? event.stack?.[0] : undefined;
-  const framed = top === undefined ? undefined : /^([A-Za-z_][\w.]*)(?:\+0x[0-5])?(?:\/| |$)/.exec(top)?.[1];
-  return framed ?? probeName(event.probe);
+  return resolvedLate(event) ? nameBehind(event) : event.fn.symbol!;
 }
 
-/** `foo` of `foo_open`, `foo_release`, `foo_close`, `foo_frelease`: the file operations of one thing. */
-function fileStem(name: string): string | undefined {
-  return /^(.+?)_(?:open|f?release|close|fops_release)$/.exec(name)?.[1];
+function nameBehind(event: FunctionEntryEvent): string {
+  // perf and trace-cmd print a bare address and resolve the stack; in a tracefs file both were resolved too late.
+  const top = event.fn.symbol === undefined ? event.stack?.[0] : undefined;
+  const framed = top === undefined ? undefined : readFrame(top)?.symbol;
+  return framed ?? probeName(event.probe);
 }
 
 /** Names given by hand are mostly the function's own; tracefs and perf make `p_NAME_0` and `NAME__return`. */

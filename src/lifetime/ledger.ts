@@ -12,15 +12,17 @@ import type {
   ModuleFreeEvent,
   ModuleLoadEvent,
   ModuleRefEvent,
+  Nanoseconds,
   SyscallEnterEvent,
   SyscallExitEvent,
 } from '../model/event.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Deferred, FailedGet, Incarnation, Unload } from './changes.ts';
 import { createCount, type Gap } from './count.ts';
+import { createFileTracker, type FileTracker } from './files.ts';
 import { type After, afterReturn } from './order.ts';
 import { createReferenceBook } from './references.ts';
-import { type Family, familyOf, placeName } from './sites.ts';
+import { type Family, familyOf, placeName, readFrame } from './sites.ts';
 import { isInTextOf, mayBeModuleText, ownerByAddress, ownerNow } from './text-owner.ts';
 
 export interface Loss {
@@ -33,10 +35,13 @@ export interface Loss {
 export interface Ledger {
   event(event: Event): void;
   lost(lost: Lost, input: number): void;
-  /** The capture ended. Unloads that were under way are told as they stand. */
-  end(): void;
+  /** The capture ended, at `ts` if other records show that it ran longer. Unloads under way stay so. */
+  end(ts?: Nanoseconds): void;
+  /** The latest moment the capture is known to cover. */
+  readonly now: Nanoseconds;
   readonly incarnations: readonly Incarnation[];
   readonly calls: CallTracker;
+  readonly files: FileTracker;
   readonly losses: readonly Loss[];
   /** Unloads entered and not come back. */
   readonly underWay: readonly Unload[];
@@ -76,6 +81,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const current = new Map<string, Incarnation>();
   const byAddress = new Map<string, Incarnation>();
   const calls = createCallTracker();
+  const files = createFileTracker();
   const unloads = new Map<number, Unload>();
   const attempts = new Map<string | number, FunctionEntryEvent>();
   const failed = new Map<string, FailedGet>();
@@ -90,6 +96,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const losses: Loss[] = [];
   let last: Event | undefined;
   let sawUnloadCalls = false;
+  let ended = 0;
 
   function incarnationOf(module: string, event: Event, fresh: boolean): Incarnation {
     let incarnation = current.get(module);
@@ -145,12 +152,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const family = familyOf(event.callSite, event.module);
     if (family !== 'hidden') return { code: event.callSite, family };
     const frame = callerFrame(event);
-    const code =
-      frame !== undefined
-        ? placeOfFrame(frame, within)
-        : within === undefined
-          ? undefined
-          : placeOfCall(within);
+    const framed = frame === undefined ? undefined : placeOfFrame(frame, within);
+    const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
     if (code !== undefined) return { code, family: familyOf(code, event.module) };
     const address = event.callSite.address;
     const owner =
@@ -159,10 +162,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   }
 
   function placeOfFrame(frame: string, within: Call | undefined): Code | undefined {
-    const [, symbol, module] = /^([^\s+]+)(?:\+\S+)?(?: \[([^\]]+)\])?/.exec(frame) ?? [];
-    if (symbol === undefined) return undefined;
+    const read = readFrame(frame);
+    if (read === undefined) return undefined;
     // Without sym-offset a frame is printed without its module; the enclosing call may tell it.
-    return within?.name === symbol ? placeOfCall(within) : place(symbol, module);
+    return within?.name === read.symbol ? placeOfCall(within) : place(read.symbol, read.module);
   }
 
   function placeOfCall(call: Call): Code {
@@ -198,7 +201,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
     const { code, family } = actor(event, within);
-    if (code.symbol !== undefined && family !== 'file') calls.noteOpener(event.pid, code.symbol);
+    if (code.symbol !== undefined && family !== 'file') files.tookIn(event.pid, code.symbol);
     const taken = incarnation.references.take(event, code, family, within);
     tell({ type: 'taken', incarnation, reference: taken, usersBefore });
   }
@@ -296,6 +299,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     }
     if (!mayBeModuleText(event.fn, incarnations)) return;
     const call = calls.enter(event, (releasing.get(placeOf(event)) ?? 0) > 0);
+    files.entered(call, ownerNow(call, current.values())?.module);
     tell({ type: 'entered', call });
     const unload = unloads.get(event.pid);
     if (
@@ -333,6 +337,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       unload.returned.push(call);
       after.set(call, afterReturn(event));
     }
+    files.returned(call);
     missedPut(call);
     tell({ type: 'call-returned', call });
   }
@@ -491,11 +496,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
 
   function defer(event: DeferredEvent): void {
     const orphan = orphans.get(event.object);
-    if (orphan !== undefined && event.fn !== undefined) {
-      // An expiry begins with a cancel, which names no function and settles nothing.
-      orphans.delete(event.object);
-      if (starts(event.kind) && mayBeSame(orphan.fn, event.fn))
-        tell({ type: 'ran-after-free', claim: orphan, event });
+    if (orphan !== undefined) {
+      // Nobody can run what was not armed again, whatever the function prints as by now.
+      if (starts(event.kind)) tell({ type: 'ran-after-free', claim: orphan, event });
+      if (starts(event.kind) || arms(event.kind)) orphans.delete(event.object);
     }
     switch (event.kind) {
       case 'timer_start':
@@ -551,6 +555,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   return {
     incarnations,
     calls,
+    files,
     losses,
     get underWay() {
       return [...unloads.values()];
@@ -560,6 +565,9 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     },
     get last() {
       return last;
+    },
+    get now() {
+      return Math.max(ended, last?.ts ?? 0);
     },
     inTextOf: (call, incarnation) => isInTextOf(call, incarnation, incarnation.unload, incarnations),
     orderedBefore: (call, pid) => after.get(call)?.orders(pid),
@@ -618,7 +626,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       tell({ type: 'lost', ...loss });
     },
 
-    end() {
+    end(ts = 0) {
+      ended = ts;
       for (const unload of [...unloads.values()]) {
         if (unload.free !== undefined) settle(unload, last);
         else if (unload.incarnation === undefined) inferTarget(unload);
@@ -643,18 +652,23 @@ function starts(kind: DeferredEvent['kind']): boolean {
   return /_expire_entry$|_execute_start$|_invoke_callback$/.test(kind);
 }
 
-/** After the free a function prints as an address; under another name the memory belongs to somebody else. */
-function mayBeSame(before: Code, now: Code): boolean {
-  return now.symbol === undefined || now.symbol === before.symbol;
+function arms(kind: DeferredEvent['kind']): boolean {
+  return (
+    kind === 'timer_start' ||
+    kind === 'hrtimer_start' ||
+    kind === 'workqueue_queue_work' ||
+    kind === 'rcu_callback'
+  );
 }
 
 /** The frame that called try_module_get or module_put, unless it is a bare address. */
 function callerFrame(event: ModuleRefEvent): string | undefined {
   const stack = event.stack;
   if (stack === undefined) return undefined;
-  const at = stack.findIndex((frame) => /^(__)?(try_)?module_(get|put)\b/.test(frame));
-  const caller = stack.slice(at + 1).find((frame) => !/trampoline|^return_to_handler/.test(frame));
-  return caller?.startsWith('0x') ? undefined : caller;
+  const at = stack.findIndex((frame) =>
+    /^(__)?(try_)?module_(get|put)$/.test(readFrame(frame)?.symbol ?? ''),
+  );
+  return stack.slice(at + 1).find((frame) => !/trampoline|return_to_handler/.test(frame));
 }
 
 /** Which module a probe on a module function speaks of; unreadable memory and no module at all are undefined. */

@@ -4,7 +4,7 @@
  * the freed module's exit function, and other probes that print as neighbours of it lay in the same text.
  */
 import type { Code } from '../model/event.ts';
-import { type Call, resolvedLate } from './calls.ts';
+import type { Call } from './calls.ts';
 import type { Incarnation, Unload } from './changes.ts';
 
 /** Largest distance from a module's text to its struct module while both share one allocation (before 6.4). */
@@ -52,7 +52,7 @@ function isCodeOf(
   unload: Unload | undefined,
   all: Iterable<Incarnation>,
 ): boolean {
-  const late = call === undefined ? fn.symbol === undefined : resolvedLate(call.entry);
+  const late = call === undefined ? fn.symbol === undefined : call.late;
   if (!late && fn.module !== undefined) {
     return fn.module === incarnation.module && wasAlive(incarnation, call);
   }

@@ -1,4 +1,4 @@
-import type { Event } from './event.ts';
+import type { Event, Nanoseconds } from './event.ts';
 
 /** Events were lost: from here on a missing put is only a maybe. */
 export interface Lost {
@@ -31,6 +31,8 @@ export interface CaptureFacts {
    *  `none`: not printed. */
   clock?: 'time' | 'tai' | 'relative' | 'ticks' | 'none';
   cpus?: number;
+  /** Time of the last record, of whatever kind: the capture was still running then. */
+  end?: Nanoseconds;
   /** False when records may come out of time order (bpftrace before 0.18 drains buffers CPU by CPU). */
   ordered?: boolean;
 }

@@ -79,6 +79,10 @@ export const inputSchema = z.object({
   lost: z.number().int().describe('events the tracer said it lost'),
   first: z.number().nullable().describe('ns of the first event'),
   last: z.number().nullable(),
+  end: z
+    .number()
+    .optional()
+    .describe('ns of the last record of any kind: the capture was still running then'),
   cpus: z.number().int().optional(),
 });
 

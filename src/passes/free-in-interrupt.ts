@@ -65,7 +65,7 @@ function isInterrupt(event: Event): boolean {
 /** Does this call, in an interrupt, end an object of the module? */
 function destroys(call: Call, ledger: Ledger): boolean {
   if (!isInterrupt(call.entry)) return false;
-  const sign = releaseSign(call, ledger.calls);
+  const sign = releaseSign(call, ledger.files);
   if (sign === 'kobject core' || sign === 'argument') return true;
   if (framesOf(call).some((frame) => RCU.test(frame))) return false;
   // By name alone `foo_free` may be an RCU callback; `foo_release`, or one that reaches vfree, is not.
@@ -74,7 +74,7 @@ function destroys(call: Call, ledger: Ledger): boolean {
 
 function toFinding(ledger: Ledger, incarnation: Incarnation, call: Call, times: number) {
   const { entry, frees, returned } = call;
-  const sign = releaseSign(call, ledger.calls);
+  const sign = releaseSign(call, ledger.files);
   const unsure = doubt(ledger, incarnation, entry, entry);
   const where = entry.context === 'nmi' ? 'an NMI' : entry.context;
   return makeFinding({

@@ -1,6 +1,6 @@
 /** Calls that seem to be in flight when the text goes: how sure that is. */
 import type { Call } from '../lifetime/calls.ts';
-import type { Change } from '../lifetime/changes.ts';
+import type { Change, Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { callName } from './make-finding.ts';
 
@@ -13,10 +13,11 @@ export function canSayRunning(ledger: Ledger, call: Call): boolean {
 
 /**
  * One unseen return would explain a call that seems to be in flight. It does not where the task faulted, where the
- * call was seen to return later, or where its caller did not return either.
+ * call was seen to return later, or where what called it, a function or the workqueue, is not over either.
  */
-export function oneMissing(call: Call): string | undefined {
+export function oneMissing(call: Call, freed: Freed): string | undefined {
   if (call.returned !== undefined || call.fault !== undefined || call.parent !== undefined) return undefined;
+  if (freed.pending.some((claim) => runsAs(claim, call))) return undefined;
   return `only the return of ${callName(call)} is missing, which one unrecorded event would explain; the kernel log can settle it`;
 }
 
@@ -32,10 +33,15 @@ export function awaitFaults(judge: (freed: Freed, call: Call) => void) {
   }
   return {
     add(freed: Freed, call: Call): void {
-      if (oneMissing(call) === undefined) judge(freed, call);
+      if (oneMissing(call, freed) === undefined) judge(freed, call);
       else waiting.push({ freed, call });
     },
     fault: () => decide((call) => call.fault !== undefined),
     end: () => decide(() => true),
   };
+}
+
+/** Is this call the callback of that work item, timer or head? */
+export function runsAs(claim: Deferred, call: Call): boolean {
+  return claim.running?.pid === call.entry.pid && claim.running.seq < call.entry.seq;
 }

@@ -86,7 +86,7 @@ function judge(
     certainty: unsure === undefined ? 'observed' : 'possible',
     incarnation,
     title: `${place} took ${count === 1 ? 'a reference' : `${count} references`} to ${incarnation.module} that ${count === 1 ? 'was' : 'were'} never given back`,
-    detail: `${who(reference.get)} took it ${duration((ledger.last?.ts ?? 0) - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
+    detail: `${who(reference.get)} took it ${duration(ledger.now - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
     because: unsure,
     culprit: { code: reference.taker, event: reference.get },
     evidence: [
@@ -134,7 +134,7 @@ function whyLeaked(
       proof: [evidence(`fails with ${failure}`, within.returned)],
     };
   }
-  const held = (ledger.last?.ts ?? get.ts) - get.ts;
+  const held = ledger.now - get.ts;
   const wasRefused = refused.find(
     (unload) =>
       unload.start.seq > get.seq && (unload.incarnation === undefined || unload.incarnation === incarnation),

@@ -99,7 +99,7 @@ export const earlyPut: Pass = {
       const running = freed.inFlight.includes(within);
       const free = freed.unload.free!;
       const gap = doubt(ledger, incarnation, put, free);
-      const unsure = gap ?? (running ? oneMissing(within) : undefined);
+      const unsure = gap ?? (running ? oneMissing(within, freed) : undefined);
       report(
         makeFinding({
           rule: 'early-put',

@@ -30,9 +30,9 @@ function judge(ledger: Ledger, unload: Unload): Finding | undefined {
   const incarnation = unload.incarnation;
   const last = ledger.last;
   if (incarnation === undefined || last === undefined || unload.enter === undefined) return undefined;
-  const waited = last.ts - unload.enter.ts;
+  const waited = ledger.now - unload.enter.ts;
   const patient = waited >= PATIENCE_NS;
-  const files = ledger.calls
+  const files = ledger.files
     .opened()
     .filter((call) => call.entry.seq < unload.start.seq && ledger.inTextOf(call, incarnation));
   const own = files.find((call) => call.entry.pid === unload.pid);

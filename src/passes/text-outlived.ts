@@ -5,7 +5,7 @@ import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
 import type { DeferredEvent } from '../model/event.ts';
 import type { Evidence, Finding } from '../model/report.ts';
-import { awaitFaults, canSayRunning, type Freed, oneMissing } from './in-flight.ts';
+import { awaitFaults, canSayRunning, type Freed, oneMissing, runsAs } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
@@ -25,11 +25,11 @@ export const releaseAfterExit: Pass = {
         if (change.type === 'fault') verdicts.fault();
         if (change.type !== 'freed') return;
         for (const call of change.inFlight) {
-          if (releaseSign(call, ledger.calls) === undefined || !canSayRunning(ledger, call)) continue;
+          if (releaseSign(call, ledger.files) === undefined || !canSayRunning(ledger, call)) continue;
           verdicts.add(change, call);
         }
         for (const call of change.unload.returned) {
-          if (releaseSign(call, ledger.calls) === undefined) continue;
+          if (releaseSign(call, ledger.files) === undefined) continue;
           if (ledger.orderedBefore(call, change.unload.pid) !== undefined) continue;
           report(lucky(ledger, change, call));
         }
@@ -73,14 +73,17 @@ export const textInUse: Pass = {
           if (reported.has(call.entry.pid) || !canSayRunning(ledger, call)) continue;
           if (
             change.inFlight.some(
-              (other) => other.entry.pid === call.entry.pid && releaseSign(other, ledger.calls) !== undefined,
+              (other) => other.entry.pid === call.entry.pid && releaseSign(other, ledger.files) !== undefined,
             )
           )
             continue;
           reported.add(call.entry.pid);
           verdicts.add(change, call);
         }
-        for (const claim of change.pending) waiting.set(claim, change);
+        for (const claim of change.pending) {
+          // Told as the call that it is in.
+          if (!change.inFlight.some((call) => runsAs(claim, call))) waiting.set(claim, change);
+        }
         const files = openFiles(ledger, change);
         if (files.length > 0) report(filesOpen(ledger, change, files));
       },
@@ -116,7 +119,7 @@ function stillRunning(
 ): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call);
+  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call, freed);
   const lossless = doubt(ledger, incarnation, call.entry, free) === undefined;
   const outlived =
     call.returned === undefined
@@ -151,7 +154,7 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
   const { incarnation, unload } = freed;
   const margin = unload.free!.ts - call.returned!.ts;
   const unsure = doubt(ledger, incarnation, call.entry, unload.free!);
-  const sign = releaseSign(call, ledger.calls);
+  const sign = releaseSign(call, ledger.files);
   return makeFinding({
     rule: 'release-after-exit',
     severity: unsure === undefined ? 'warning' : 'note',
@@ -213,7 +216,7 @@ function kindOf(kind: string): string {
 /** Files of this module that were opened, not closed, and not counted: their fops have no owner. */
 function openFiles(ledger: Ledger, { incarnation, unload, outstanding, usersAtFree }: Freed): Call[] {
   if (outstanding.length > 0 || usersAtFree > 0) return [];
-  return ledger.calls
+  return ledger.files
     .opened()
     .filter(
       (call) =>
@@ -226,12 +229,17 @@ function openFiles(ledger: Ledger, { incarnation, unload, outstanding, usersAtFr
 function filesOpen(ledger: Ledger, freed: Freed, files: readonly Call[]): Finding {
   const { incarnation, unload } = freed;
   const file = files[0]!;
-  const unsure = doubt(ledger, incarnation, file.entry, unload.free!);
+  const gap = doubt(ledger, incarnation, file.entry, unload.free!);
+  const closes = ledger.files.closesAreSeen(file);
   return makeFinding({
     rule: 'text-in-use',
-    severity: 'note',
+    severity: gap === undefined && closes ? 'warning' : 'note',
     certainty: 'possible',
-    because: unsure ?? 'the close may be a function without a probe',
+    because:
+      gap ??
+      (closes
+        ? 'the close may be the one event that went unrecorded'
+        : 'the close may be a function without a probe'),
     incarnation,
     title: `${files.length === 1 ? 'a file' : `${files.length} files`} opened with ${callName(file)} may have been open when ${incarnation.module} was freed`,
     detail: `${who(file.entry)} opened it ${duration(unload.free!.ts - file.entry.ts)} before the free; no reference was held for it and no close was seen.`,

@@ -49,7 +49,8 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions 
       stores.length > 0
         ? await replay(stores[0]!, engine, options, keeper)
         : await read(paths, engine, options, keeper);
-    engine.end();
+    // Asked for a moment within the capture, it ends there.
+    engine.end(options.until === undefined ? Math.max(0, ...inputs.map(({ end }) => end ?? 0)) : undefined);
     const report = toReport(engine, inputs);
     keeper?.finish(engine.ledger, report, bad);
     return { report, engine, bad };

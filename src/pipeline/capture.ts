@@ -93,6 +93,7 @@ export async function readCapture(
       Object.assign(facts, more);
       if (facts.kernel !== undefined) summary.kernel = facts.kernel;
       if (facts.cpus !== undefined) summary.cpus = facts.cpus;
+      if (facts.end !== undefined) summary.end = facts.end;
       summary.clock = facts.clock ?? 'none';
     },
   };

@@ -1,7 +1,7 @@
 /** The ledger with every pass on it: one engine for offline and live, fed item by item. */
 import type { Change } from '../lifetime/changes.ts';
 import { createLedger, type Ledger } from '../lifetime/ledger.ts';
-import type { EventKind } from '../model/event.ts';
+import type { EventKind, Nanoseconds } from '../model/event.ts';
 import type { Finding, ModuleSummary, Report } from '../model/report.ts';
 import { passes } from '../passes/index.ts';
 import type { RunningPass } from '../passes/pass.ts';
@@ -11,7 +11,8 @@ export interface Engine {
   readonly ledger: Ledger;
   /** Numbers the event. */
   feed(item: Item, input: number): void;
-  end(): void;
+  /** @param ts time of the last record, ours or not */
+  end(ts?: Nanoseconds): void;
   /** In the order they became certain. */
   readonly findings: readonly Finding[];
   /** Which rules could be asked, and of those that could not, why. */
@@ -52,8 +53,8 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
       seen.add(item.kind);
       ledger.event(item);
     },
-    end() {
-      ledger.end();
+    end(ts) {
+      ledger.end(ts);
       for (const pass of running) pass.end?.();
     },
     passes: () =>

@@ -230,7 +230,7 @@ function writeIncarnations(db: Database.Database, rows: Iterable<IncarnationRow>
 }
 
 function writeReport(db: Database.Database, report: Report): void {
-  const insertInput = db.prepare('INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insertInput = db.prepare('INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   report.inputs.forEach((input, id) => {
     insertInput.run(id, ...inputValues(input));
   });
@@ -257,6 +257,7 @@ function inputValues(input: InputSummary): unknown[] {
     input.first,
     input.last,
     input.cpus ?? null,
+    input.end ?? null,
   ];
 }
 

@@ -221,20 +221,21 @@ function remembering<T>(load: (id: number) => T): (id: number) => T {
 
 type Nullable<T> = { [Key in keyof T]: T[Key] | null };
 
-type StoredInput = Omit<InputSummary, 'kernel' | 'cpus'> &
-  Nullable<Required<Pick<InputSummary, 'kernel' | 'cpus'>>>;
+type StoredInput = Omit<InputSummary, 'kernel' | 'cpus' | 'end'> &
+  Nullable<Required<Pick<InputSummary, 'kernel' | 'cpus' | 'end'>>>;
 
 function readInputs(db: Database.Database): InputSummary[] {
   const rows = db
     .prepare<[], StoredInput>(
-      `SELECT path, format, kernel, clock, lines, events, skipped, bad, lost, first_ns AS first, last_ns AS last, cpus
+      `SELECT path, format, kernel, clock, lines, events, skipped, bad, lost, first_ns AS first, last_ns AS last, cpus, end_ns AS "end"
        FROM inputs ORDER BY id`,
     )
     .all();
-  return rows.map(({ kernel, cpus, ...rest }) => ({
+  return rows.map(({ kernel, cpus, end, ...rest }) => ({
     ...rest,
     ...(kernel !== null && { kernel }),
     ...(cpus !== null && { cpus }),
+    ...(end !== null && { end }),
   }));
 }
 

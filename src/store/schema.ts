@@ -72,7 +72,8 @@ CREATE TABLE inputs (
   lost INTEGER NOT NULL,
   first_ns INTEGER,
   last_ns INTEGER,
-  cpus INTEGER
+  cpus INTEGER,
+  end_ns INTEGER             -- of the last record of any kind
 ) STRICT;
 
 CREATE TABLE losses (

@@ -22,7 +22,8 @@ export async function eventsOf(bytes: Buffer, chunk?: number): Promise<Event[]> 
 
 export async function findingsOf(bytes: Buffer): Promise<readonly Finding[]> {
   const engine = createEngine();
-  for await (const items of (await captureOf(bytes)).items) for (const item of items) engine.feed(item, 0);
-  engine.end();
+  const capture = await captureOf(bytes);
+  for await (const items of capture.items) for (const item of items) engine.feed(item, 0);
+  engine.end(capture.summary.end);
   return engine.findings;
 }
