@@ -50,6 +50,11 @@ export const findingSchema = z.object({
   object: z.string().optional(),
   title: z.string(),
   detail: z.string(),
+  overturned_by: z
+    .number()
+    .int()
+    .optional()
+    .describe('so many unrecorded events would overturn it; absent: no number of them could'),
   because: z.string().optional().describe('why the certainty is not higher'),
   at: z.object({ ns: z.number(), input: z.number().int(), line: z.number().int() }),
   culprit: z.object({
@@ -96,11 +101,34 @@ export const moduleSchema = z.object({
   state: z.enum(['unformed', 'coming', 'live', 'going', 'freed']),
 });
 
+export const unloadSchema = z.object({
+  module: z.string(),
+  incarnation: z.number().int(),
+  task,
+  begin_ns: z.number(),
+  free_ns: z.number().nullable().describe('null: not freed, it is stuck'),
+  init_failed: z.boolean().describe('the clean-up after an init that failed, not an unload'),
+  claims: z.number().int().describe('soft references that were outstanding when the text was freed'),
+  outlive_ns: z
+    .number()
+    .nullable()
+    .describe(
+      'how long the memory would have had to outlive the free; null: a claim had not ended when the capture did',
+    ),
+  could_end: z
+    .boolean()
+    .nullable()
+    .describe(
+      'would waiting for all claims have ended? false: the waiting task holds one itself; null: not known',
+    ),
+});
+
 export const reportSchema = z.object({
   schema: z.literal(SCHEMA),
   tool: z.object({ name: z.literal('modlife'), version: z.string() }),
   inputs: z.array(inputSchema),
   modules: z.array(moduleSchema),
+  unloads: z.array(unloadSchema),
   passes: z.array(z.object({ rule: z.enum(ruleIds), ran: z.boolean(), because: z.string().optional() })),
   findings: z.array(findingSchema),
   summary: z.object({ error: z.number().int(), warning: z.number().int(), note: z.number().int() }),
@@ -112,4 +140,5 @@ export type Finding = z.infer<typeof findingSchema>;
 export type Severity = Finding['severity'];
 export type InputSummary = z.infer<typeof inputSchema>;
 export type ModuleSummary = z.infer<typeof moduleSchema>;
+export type UnloadSummary = z.infer<typeof unloadSchema>;
 export type Report = z.infer<typeof reportSchema>;

@@ -43,6 +43,7 @@ export function makeFinding(draft: Draft): Finding {
     incarnation: incarnation.nth,
     title: draft.title,
     detail: draft.detail,
+    ...(draft.overturnedBy === undefined ? {} : { overturned_by: draft.overturnedBy }),
     ...(draft.because === undefined ? {} : { because: draft.because }),
     at: { ns: last.ns, input: last.input, line: last.line },
     culprit: {

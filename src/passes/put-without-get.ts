@@ -82,6 +82,8 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
     severity: unsure === undefined ? 'error' : 'note',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
+    // With somebody's reference out, an unseen get and an unseen put add up to the same count.
+    overturnedBy: put.refcnt > 0 ? 2 : undefined,
     incarnation,
     title:
       rule === 'put-after-failed-get'

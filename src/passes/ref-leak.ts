@@ -88,6 +88,8 @@ function judge(
     title: `${place} took ${count === 1 ? 'a reference' : `${count} references`} to ${incarnation.module} that ${count === 1 ? 'was' : 'were'} never given back`,
     detail: `${who(reference.get)} took it ${duration(ledger.now - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
     because: unsure,
+    // A put that went unseen shows in the next refcnt, unless a get did too.
+    overturnedBy: reason.certain && confirmed ? 2 : 1,
     culprit: { code: reference.taker, event: reference.get },
     evidence: [
       ...(reference.within === undefined

@@ -110,6 +110,7 @@ export const earlyPut: Pass = {
             (running
               ? undefined
               : 'it returned before the text was freed, but nothing makes the free wait for that'),
+          overturnedBy: within.fault !== undefined ? undefined : 1,
           incarnation,
           title: `${callName(within)} dropped the last reference to its own module and ${running ? 'was still running' : 'had yet to return'} when ${running ? 'the text was freed' : 'the unload began'}`,
           detail: `${who(put)} put it ${duration(free.ts - put.ts)} before ${who(free)} freed ${incarnation.module}; refcnt ${put.refcnt} after it, so nothing kept the text that still had to return.`,

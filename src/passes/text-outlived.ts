@@ -136,6 +136,12 @@ function stillRunning(
     severity: unsure === undefined ? 'error' : lossless ? 'warning' : 'note',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
+    overturnedBy:
+      call.fault !== undefined || call.returned !== undefined
+        ? undefined
+        : oneMissing(call, freed) === undefined
+          ? 2
+          : 1,
     incarnation,
     title: `${callName(call)} was still running in ${who(call.entry)} when ${who(free)} freed ${incarnation.module}`,
     detail: `Entered ${duration(free.ts - call.entry.ts)} before the free.${waited} ${outlived}`,
@@ -162,6 +168,8 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
     because:
       unsure ??
       `it returned in time, but no wakeup, flush or join in the capture makes the free wait for that${sign === 'name' ? '; that it is a release method is inferred from its name' : ''}`,
+    // A wakeup or a join that went unseen.
+    overturnedBy: 1,
     incarnation,
     title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing makes the free wait for its return`,
     detail: `This time it returned ${duration(margin)} before the text was freed. A reschedule between its complete() and its return would have let the exit path overtake it.`,
@@ -195,6 +203,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEve
     severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
+    overturnedBy: ran === undefined ? 1 : undefined,
     incarnation,
     title: `${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
     detail: `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
@@ -240,6 +249,7 @@ function filesOpen(ledger: Ledger, freed: Freed, files: readonly Call[]): Findin
       (closes
         ? 'the close may be the one event that went unrecorded'
         : 'the close may be a function without a probe'),
+    overturnedBy: 1,
     incarnation,
     title: `${files.length === 1 ? 'a file' : `${files.length} files`} opened with ${callName(file)} may have been open when ${incarnation.module} was freed`,
     detail: `${who(file.entry)} opened it ${duration(unload.free!.ts - file.entry.ts)} before the free; no reference was held for it and no close was seen.`,

@@ -36,6 +36,7 @@ export const forcedUnload: Pass = {
             severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
             certainty: unsure === undefined ? 'observed' : 'possible',
             because: unsure,
+            overturnedBy: forced ? undefined : usersAtFree,
             incarnation,
             title: `${incarnation.module} was freed while ${usersAtFree} reference${usersAtFree === 1 ? ' was' : 's were'} out`,
             detail: `${who(unload.free!)} freed it${forced ? ' by force (O_TRUNC)' : ''}${holder === undefined ? '' : ` although ${placeName(holder.taker)} held it for ${who(holder.get)} since ${duration(unload.free!.ts - holder.get.ts)}`}.`,

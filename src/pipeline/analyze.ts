@@ -135,6 +135,7 @@ function toReport(engine: Engine, inputs: readonly InputSummary[]): Report {
     tool: { name: 'modlife', version: version() },
     inputs: [...inputs],
     modules: engine.modules(),
+    unloads: engine.unloads(),
     passes: engine.passes(),
     findings,
     summary: { error: count('error'), warning: count('warning'), note: count('note') },

@@ -1,8 +1,9 @@
 /** The ledger with every pass on it: one engine for offline and live, fed item by item. */
 import type { Change } from '../lifetime/changes.ts';
 import { createLedger, type Ledger } from '../lifetime/ledger.ts';
+import { createUnloadAccounts } from '../lifetime/unloads.ts';
 import type { EventKind, Nanoseconds } from '../model/event.ts';
-import type { Finding, ModuleSummary, Report } from '../model/report.ts';
+import type { Finding, ModuleSummary, Report, UnloadSummary } from '../model/report.ts';
 import { passes } from '../passes/index.ts';
 import type { RunningPass } from '../passes/pass.ts';
 import type { Item } from './settle.ts';
@@ -18,6 +19,7 @@ export interface Engine {
   /** Which rules could be asked, and of those that could not, why. */
   passes(): Report['passes'];
   modules(): ModuleSummary[];
+  unloads(): UnloadSummary[];
 }
 
 export interface EngineOptions {
@@ -30,9 +32,11 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   const findings: Finding[] = [];
   const seen = new Set<EventKind>();
   const running: RunningPass[] = [];
+  const accounts = createUnloadAccounts();
   let seq = 0;
   const ledger = createLedger((change) => {
     for (const pass of running) pass.change(change);
+    accounts.change(change);
     onChange?.(change);
   });
   function report(finding: Finding): void {
@@ -63,6 +67,18 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
           ? { rule, ran: true }
           : { rule, ran: false, because: `no ${needs.join(', ')} in this capture; record ${record}` },
       ),
+    unloads: () =>
+      accounts.accounts(ledger).map(({ unload, claims, lastEnd, couldEnd }) => ({
+        module: unload.incarnation!.module,
+        incarnation: unload.incarnation!.nth,
+        task: { comm: unload.start.comm, pid: unload.pid },
+        begin_ns: unload.start.ts,
+        free_ns: unload.free?.ts ?? null,
+        init_failed: unload.incarnation!.initFailed,
+        claims,
+        outlive_ns: lastEnd === undefined || unload.free === undefined ? null : lastEnd - unload.free.ts,
+        could_end: couldEnd ?? null,
+      })),
     modules() {
       const byName = new Map<string, ModuleSummary>();
       for (const { module, gets, puts, count, maxRefcnt, state } of ledger.incarnations) {

@@ -53,6 +53,7 @@ function report(findings: readonly Finding[]): Report {
       },
     ],
     modules: [],
+    unloads: [],
     passes: [],
     findings: [...findings],
     summary: { error: findings.length, warning: 0, note: 0 },

@@ -96,11 +96,26 @@ function story(finding: Finding, report: Report, style: Style): string {
     ...others.map(({ symbol, task, reading }) =>
       labelled('or', `${symbol} for ${task.comm}/${task.pid} ${reading}`, style),
     ),
+    ...outlive(finding, report).map((text) => labelled('wait', text, style)),
     labelled('fix', finding.fix.text, style),
     labelled('more', `modlife explain ${finding.rule}; ${sourceLines(finding, report, style)}`, style),
   ].join('\n');
   const room = SCREEN - height(above) - height(below);
   return [above, ...evidenceLines(finding, report, room, style), below].join('\n');
+}
+
+/** What waiting for the soft references would have meant, where the finding is about one. */
+function outlive({ rule, module, incarnation }: Finding, { unloads }: Report): string[] {
+  if (rule !== 'release-after-exit' && rule !== 'text-in-use' && rule !== 'stuck-unload') return [];
+  const unload = unloads.find((other) => other.module === module && other.incarnation === incarnation);
+  if (unload === undefined || unload.claims === 0) return [];
+  if (unload.could_end === false) {
+    return ['It can never end. Only memory freed later, when rmmod has gone, could outlive this holder.'];
+  }
+  if (unload.free_ns === null) return [];
+  return unload.outlive_ns === null
+    ? ['How long the text would have had to outlive rmmod is not known: its use did not end in the capture.']
+    : [`Freed when its last use had ended, the text would have lived ${span(unload.outlive_ns)} longer.`];
 }
 
 function height(text: string): number {

@@ -17,6 +17,7 @@ writer.finish({
     tool: { name: 'modlife', version: '0' },
     inputs: [],
     modules: [],
+    unloads: [],
     passes: [],
     findings: [],
     summary: { error: 0, warning: 0, note: 0 },

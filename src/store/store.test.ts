@@ -210,6 +210,7 @@ function reportOf(findings: Finding[] = [finding]): Report {
     modules: [
       { module: 'dm_mod', incarnations: 1, gets: 2, puts: 1, held: 1, maxRefcnt: null, state: 'live' },
     ],
+    unloads: [],
     passes: [
       { rule: 'ref-leak', ran: true },
       { rule: 'text-in-use', ran: false, because: 'no timer events' },

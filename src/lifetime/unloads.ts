@@ -1,0 +1,71 @@
+/**
+ * What the soft-reference RFC of 2004 asked of every unload: had the memory been freed only when nothing used it any
+ * more, when would that have been, and would the wait have ended at all?
+ */
+import type { Call } from './calls.ts';
+import type { Change, Deferred, Unload } from './changes.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface UnloadAccount {
+  readonly unload: Unload;
+  /** Soft references outstanding when the text was freed: calls in flight, timers, work, callbacks. */
+  readonly claims: number;
+  /** When the last of them ended; undefined while one has not. Equal to the free when there were none. */
+  readonly lastEnd: number | undefined;
+  /** Could the wait have ended? Not where a task waits for itself; unknown while a claim is still open. */
+  readonly couldEnd: boolean | undefined;
+}
+
+export interface UnloadAccounts {
+  change(change: Change): void;
+  /** As they stand now: claims may still end. */
+  accounts(ledger: Ledger): UnloadAccount[];
+}
+
+export function createUnloadAccounts(): UnloadAccounts {
+  const freed: Extract<Change, { type: 'freed' }>[] = [];
+  const ran = new Map<Deferred, number>();
+
+  function endOfCall(call: Call): number | undefined {
+    return call.returned?.ts;
+  }
+
+  return {
+    change(change) {
+      if (change.type === 'freed') freed.push(change);
+      else if (change.type === 'ran-after-free') ran.set(change.claim, change.event.ts);
+    },
+    accounts(ledger) {
+      const done = freed.map(({ unload, inFlight, pending }): UnloadAccount => {
+        const calls = inFlight.filter(
+          (call) => !call.over && (call.returned !== undefined || ledger.calls.returnsAreSeen(call)),
+        );
+        const ends = [...calls.map(endOfCall), ...pending.map((claim) => ran.get(claim))];
+        const open = ends.some((end) => end === undefined);
+        const faulted = calls.some(({ fault }) => fault !== undefined);
+        return {
+          unload,
+          claims: ends.length,
+          lastEnd: open ? undefined : Math.max(unload.free!.ts, ...ends.map((end) => end!)),
+          couldEnd: open && !faulted ? undefined : true,
+        };
+      });
+      const stuck = ledger.underWay
+        .filter(
+          ({ enter, free, incarnation }) =>
+            enter !== undefined && free === undefined && incarnation !== undefined,
+        )
+        .map((unload): UnloadAccount => {
+          const files = ledger.files.opened().filter((call) => ledger.inTextOf(call, unload.incarnation!));
+          const waitsForItself = files.some((call) => call.entry.pid === unload.pid);
+          return {
+            unload,
+            claims: files.length,
+            lastEnd: undefined,
+            couldEnd: waitsForItself ? false : undefined,
+          };
+        });
+      return [...done, ...stuck];
+    },
+  };
+}
