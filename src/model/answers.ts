@@ -148,6 +148,8 @@ export interface RuleAnswer {
   readonly flags: string;
   readonly from: string;
   readonly story: readonly string[];
+  /** How it looks in a real trace. */
+  readonly excerpt: readonly string[];
   readonly fix: Finding['fix'];
 }
 

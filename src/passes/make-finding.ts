@@ -18,6 +18,8 @@ export interface Draft {
   readonly detail: string;
   /** Why the certainty is not higher. */
   readonly because?: string | undefined;
+  /** So many unrecorded events would overturn it; undefined: no number of them could. */
+  readonly overturnedBy?: number | undefined;
   readonly culprit: {
     readonly code?: Code | undefined;
     readonly symbol?: string | undefined;

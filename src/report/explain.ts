@@ -1,10 +1,14 @@
 import type { RuleAnswer, RulesAnswer } from '../model/answers.ts';
-import { beside, labelled, paint, type Style, wrap } from './layout.ts';
+import { beside, clip, labelled, paint, type Style, wrap } from './layout.ts';
 
-export function renderRule({ rule, flags, from, story, fix }: RuleAnswer, style: Style): string {
+export function renderRule({ rule, flags, from, story, excerpt, fix }: RuleAnswer, style: Style): string {
   const parts = [
     `${paint(rule, 'bold', style)}\n${wrap(`${flags}.`, style, '  ')}`,
     story.map((line) => step(line, style)).join('\n'),
+    [
+      '  In a trace, with M for the module:',
+      ...excerpt.map((line) => `    ${paint(clip(line, style.width - 4), 'dim', style)}`),
+    ].join('\n'),
     [
       labelled('fix', fix.text, style),
       ...(fix.reference === undefined ? [] : [labelled('see', fix.reference, style)]),
