@@ -70,7 +70,7 @@ const WARNING = `\
 describe('a report in the kernel log', () => {
   it('is one event for an oops, with task, address and instruction', () => {
     const { events, facts } = read(OOPS);
-    expect(facts).toEqual({ clock: 'time', kernel: '6.1.0-56-amd64' });
+    expect(facts).toEqual({ clock: 'time', kernel: '6.1.0-56-amd64', aside: true });
     expect(events).toEqual([
       {
         kind: 'kernel_fault',
@@ -115,7 +115,7 @@ describe('a report in the kernel log', () => {
   });
 
   it('tells the kernel from the report when the log begins later', () => {
-    expect(read(WARNING).facts).toEqual({ clock: 'time', kernel: '6.1.0-56-amd64' });
+    expect(read(WARNING).facts).toEqual({ clock: 'time', kernel: '6.1.0-56-amd64', aside: true });
   });
 
   // The first line of a WARN as kernel/panic.c of Linux 6.19 prints it; invented values.
@@ -290,7 +290,7 @@ describe('what stands before a message', () => {
   ])('is taken off: %s', (_, prefix) => {
     const { events, facts } = read(`${prefix}${message}\r`);
     expect(events).toMatchObject([{ ts: kernelTime, message }]);
-    expect(facts).toEqual({ clock: 'time' });
+    expect(facts).toEqual({ clock: 'time', aside: true });
   });
 
   it.each([
@@ -307,7 +307,7 @@ describe('what stands before a message', () => {
   ])('may be a time of day, which counts from the first message: %s', (_, first, second) => {
     const { events, facts } = read(`${first}ACPI: bus type PCI registered\n${second}${message}`);
     expect(events).toMatchObject([{ ts: 3e9, message }]);
-    expect(facts).toEqual({ clock: 'relative' });
+    expect(facts).toEqual({ clock: 'relative', aside: true });
   });
 
   it.each([

@@ -122,7 +122,7 @@ function createParser(sink: Sink): Parser {
     if (clock === undefined) {
       clock = stamp.kind === 'kernel' ? 'time' : 'relative';
       if (stamp.kind === 'wall') origin = stamp.ns;
-      sink.facts({ clock });
+      sink.facts({ clock, aside: true });
     }
     if (clock === 'time') {
       if (stamp.kind === 'kernel') now = stamp.ns;
@@ -136,7 +136,7 @@ function createParser(sink: Sink): Parser {
     open.delete(caller);
     if (clock === undefined) {
       clock = 'none';
-      sink.facts({ clock });
+      sink.facts({ clock, aside: true });
     }
     const at = report.at === undefined ? undefined : code(report.at);
     const address = report.address ?? (report.what === 'oops' ? at?.address : undefined);

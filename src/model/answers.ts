@@ -149,7 +149,7 @@ export interface RuleAnswer {
   readonly from: string;
   readonly story: readonly string[];
   /** How it looks in a real trace. */
-  readonly excerpt: readonly string[];
+  readonly excerpt?: { readonly sample: string; readonly lines: readonly string[] };
   readonly fix: Finding['fix'];
 }
 

@@ -31,6 +31,9 @@ export interface CaptureFacts {
    *  `none`: not printed. */
   clock?: 'time' | 'tai' | 'relative' | 'ticks' | 'none';
   cpus?: number;
+  /** True where the clock may be off from that of other captures of the same boot by some constant: beside them,
+   *  what this one tells is told after what they tell. */
+  aside?: boolean;
   /** Time of the last record, of whatever kind: the capture was still running then. */
   end?: Nanoseconds;
   /** False when records may come out of time order (bpftrace before 0.18 drains buffers CPU by CPU). */

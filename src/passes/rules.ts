@@ -8,8 +8,8 @@ export interface RuleText {
   readonly from: string;
   /** What happens, in steps, in the words of the events that show it. */
   readonly story: readonly string[];
-  /** How it looks in a real trace, without the columns that do not matter here. */
-  readonly excerpt: readonly string[];
+  /** Lines of a shipped sample that show it. */
+  readonly excerpt?: { readonly sample: string; readonly lines: readonly number[] };
   readonly fix: Finding['fix'];
 }
 
@@ -23,14 +23,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'foo_release   returns                   the path that gives back elsewhere did not',
       'rmmod M       "Module M is in use"      and stays so until reboot',
     ],
-    excerpt: [
-      'cat-579   111.759300: module_get: M call_site=M_open [M] refcnt=2',
-      'cat-579   111.776335: module_put: M call_site=M_release [M] refcnt=1',
-      'bash-142  111.799369: module_get: M call_site=M_open [M] refcnt=2',
-      'bash-142  111.806548: M_release: (M_release+0x0/0xc2 [M])',
-      'bash-142  111.806952: M_release_ret: (… <- M_release)      no module_put',
-      'cat-580   111.867509: module_get: M call_site=M_open [M] refcnt=3',
-    ],
+    excerpt: { sample: 'tracefs/6.1-get-leak.txt', lines: [294, 298, 310, 312, 314, 317] },
     fix: {
       text: 'Call module_put() on every path that leaves the operation, error paths and early returns included; better, set .owner = THIS_MODULE and let the core take and drop the reference.',
       pattern: 'put on every path',
@@ -46,13 +39,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'module_put    M call_site=B    refcnt=1   B never took it: A holds a module that looks idle',
       'rmmod M                                   succeeds; A uses freed memory',
     ],
-    excerpt: [
-      'bash-330   22.932702: module_get: M call_site=misc_open refcnt=2',
-      'bash-140   23.487994: module_get: M call_site=misc_open refcnt=3',
-      'bash-140   23.489056: module_put: M call_site=M_release [M] refcnt=2',
-      'bash-140   23.489220: module_put: M call_site=__fput refcnt=1',
-      'rmmod-337  23.819022: module_free: M       bash-330 still has it open',
-    ],
+    excerpt: { sample: 'tracefs/6.1-extra-put.txt', lines: [195, 201, 207, 210, 222] },
     fix: {
       text: 'Remove the extra module_put(), or give back only what this path itself took; a reference the core took for an open file is dropped by the core.',
       pattern: 'one put per get',
@@ -67,12 +54,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'try_module_get(M)      returns false     nothing was taken, so there is no module_get event',
       'module_put    M call_site=foo refcnt=0   the error path drops what it does not hold',
     ],
-    excerpt: [
-      'rmmod-504  92.137866: sys_delete_module(name_user: …, flags: 800)',
-      'cat-506    93.036981: try_module_get: (try_module_get+0x0/0xa0) name="M"',
-      'cat-506    93.057518: module_put: M call_site=user.cold [user] refcnt=0',
-      'rmmod-504  94.932020: module_free: M',
-    ],
+    excerpt: { sample: 'tracefs/6.1-put-after-failed-get.txt', lines: [302, 308, 311, 320] },
     fix: {
       text: 'Leave the function without module_put() when try_module_get() failed: move the put below the label that the failure jumps to.',
       pattern: 'check the get',
@@ -87,10 +69,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       '              rmmod M may free it here   between the call and the get',
       'module_get    M call_site=foo_open [M] refcnt=2',
     ],
-    excerpt: [
-      'cat-578   111.710153: M_open: (M_open+0x0/0x20 [M])       refcnt is 1',
-      'cat-578   111.710330: module_get: M call_site=M_open [M] refcnt=2',
-    ],
+    excerpt: { sample: 'tracefs/6.1-get-leak.txt', lines: [292, 294] },
     fix: {
       text: 'Let the caller take the reference before it enters the module: set .owner = THIS_MODULE in the operations and drop try_module_get(THIS_MODULE).',
       pattern: '.owner',
@@ -106,12 +85,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'rmmod M                                              exit runs, the text is freed',
       'foo_release   returns                                into nothing',
     ],
-    excerpt: [
-      'cat-434    89.976616: M_release: (M_release+0x0/0xf60 [M])',
-      'cat-434    89.990565: module_put: M call_site=M_release [M] refcnt=1',
-      'rmmod-436  90.907890: sys_delete_module(name_user: …, flags: 800)',
-      'rmmod-436  91.026345: module_free: M       M_release has not returned',
-    ],
+    excerpt: { sample: 'tracefs/6.1-close-race.txt', lines: [254, 257, 259, 264] },
     fix: {
       text: 'Drop the reference from outside the module: set .owner and let the core put it after the call has returned; a thread ends with module_put_and_kthread_exit().',
       pattern: '.owner',
@@ -133,13 +107,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       ' 9  rmmod: module_free, the text is gone',
       '10  release is scheduled again, returns into nothing and faults',
     ],
-    excerpt: [
-      'rmmod-714       162.424581: M_exit: (M_exit+0x0/0xed0 [M])',
-      'kworker/u4:0-9  162.747970: M_release: (M_release+0x0/0xd0 [M])',
-      'rmmod-714       162.748586: M_exit_ret: (… <- M_exit)',
-      'rmmod-714       162.811914: module_free: M',
-      '                163.3 BUG: unable to handle page fault, in kworker/u4:0',
-    ],
+    excerpt: { sample: 'tracefs/6.1-release-after-exit.txt', lines: [334, 335, 338, 341, 343, 351] },
     fix: {
       text: "Move the release out of the module's text (as dm-builtin.c does for device-mapper), or wait until it has returned before exit returns: flush or join whatever runs it.",
       pattern: 'release in built-in or owner code',
@@ -156,11 +124,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'module_free   M                          its function is gone',
       'it runs, or returns, and executes freed memory',
     ],
-    excerpt: [
-      'kthread-200  18.077907: M_fn: (M_fn+0x0/0x34 [M])',
-      'rmmod-421    91.204117: sys_delete_module(name_user: …, flags: 800)',
-      'rmmod-421    91.300782: module_free: M       M_fn has not returned',
-    ],
+    excerpt: { sample: 'tracefs/6.1-kthread-outlives.txt', lines: [62, 841, 844] },
     fix: {
       text: 'Stop it before exit returns: kthread_stop(), cancel_work_sync(), timer_shutdown_sync(), rcu_barrier(); for files set .owner = THIS_MODULE.',
       pattern: 'synchronous teardown in exit',
@@ -175,12 +139,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'the release method runs right there: it may sleep, or reach vfree()',
       'BUG_ON(in_interrupt()), "scheduling while atomic", or a deadlock on a lock it interrupted',
     ],
-    excerpt: [
-      '<idle>-0  .Ns1.  152.005146: M_timer: (M_timer+0x0/0x10 [M])',
-      '<idle>-0  .Ns1.  152.005233: M_release: (M_release+0x0/0xe80 [M])',
-      '<idle>-0  .Ns1.  152.005903: vfree: (vfree+0x0/0xa0) addr=0xffa0000000525000',
-      '<idle>-0  .Ns1.  152.005944: M_release_ret: (kobject_put+0x87/0x1d0 <- M_release)',
-    ],
+    excerpt: { sample: 'tracefs/6.1-free-in-softirq.txt', lines: [268, 269, 272] },
     fix: {
       text: 'Keep get and put legal anywhere and destruction in process context: let the last put queue a work item that destroys, or let a destroy function wait for the references.',
       pattern: 'get/destroy split',
@@ -195,11 +154,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'delete_module enters                     exit waits for the release of that object',
       '                                         which waits for rmmod to close its stdin: for ever',
     ],
-    excerpt: [
-      'bash-433   123.187006: M_open: (M_open+0x0/0x20 [M])     rmmod M < /dev/M',
-      'rmmod-433  123.568151: sys_delete_module(name_user: …, flags: 800)',
-      '           144.989173  the capture ends; no module_free, no return',
-    ],
+    excerpt: { sample: 'tracefs/6.1-stuck-unload.txt', lines: [253, 255] },
     fix: {
       text: 'Do not wait in exit for references that user space can hold: deregister first, let the core pin the module (.owner) while a file is open, and move the release out of the module.',
       pattern: 'no wait on user-held references',
@@ -214,11 +169,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'rmmod -f M                                the count is ignored',
       'module_free   M                           A holds freed memory',
     ],
-    excerpt: [
-      'bash-246   module_get: M call_site=misc_open refcnt=2',
-      'rmmod-252  sys_delete_module(name_user: …, flags: a00)      0x200 is O_TRUNC',
-      'rmmod-252  module_free: M',
-    ],
+    excerpt: { sample: 'tracefs/6.12-forced-unload.txt', lines: [80, 89, 92] },
     fix: {
       text: 'Do not force: find the holder (modlife holders) and make it let go. After a forced unload the machine is not to be trusted until reboot.',
       pattern: 'find the holder',
@@ -230,11 +181,6 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
     story: [
       'module_get    M call_site=A    refcnt=2   A holds M',
       'delete_module M = -EWOULDBLOCK            refused; kmod says "Module M is in use"',
-    ],
-    excerpt: [
-      'udevd-20  module_get: M call_site=misc_open refcnt=2',
-      'rmmod-30  sys_delete_module(name_user: …, flags: 800)',
-      'rmmod-30  sys_delete_module -> 0xfffffffffffffff5          -EWOULDBLOCK',
     ],
     fix: {
       text: 'Make the holder let go (close the file, unmount, remove the device), or wait for a transient one with modprobe -r --wait.',
@@ -248,10 +194,7 @@ export const rules: Readonly<Record<RuleId, RuleText>> = {
       'CPU:1 [LOST 510 EVENTS]                   told by the tracer',
       'module_get    M refcnt=4  after refcnt=2  told by the count itself',
     ],
-    excerpt: [
-      'CPU:1 [LOST 510 EVENTS]',
-      'bash-156  module_get: M call_site=misc_open refcnt=3     2 by our count',
-    ],
+    excerpt: { sample: 'tracefs/6.1-lost-events.txt', lines: [1, 2, 104, 105] },
     fix: {
       text: 'Record again with a bigger buffer (buffer_size_kb, trace-cmd -b, BPFTRACE_PERF_RB_PAGES) and only the events that are needed.',
       pattern: 'record again',

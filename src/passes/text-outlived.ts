@@ -3,7 +3,7 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
-import type { DeferredEvent } from '../model/event.ts';
+import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Evidence, Finding } from '../model/report.ts';
 import { awaitFaults, canSayRunning, type Freed, oneMissing, runsAs } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
@@ -125,7 +125,7 @@ function stillRunning(
     call.returned === undefined
       ? call.fault === undefined
         ? 'It was never seen to return.'
-        : `It never returned: ${duration(call.fault.ts - free.ts)} after the free its task faulted.`
+        : `It never returned: ${faultTime(call.fault, free)}its task faulted.`
       : `It returned ${duration(call.returned.ts - free.ts)} after the text was gone.`;
   const waited =
     unload.exit?.returned === undefined
@@ -154,6 +154,11 @@ function stillRunning(
       ...(call.fault === undefined ? [] : [evidence(`its task faults: ${call.fault.message}`, call.fault)]),
     ]),
   });
+}
+
+/** The kernel log's clock may be off from the trace's, so only a fault in the trace itself has a distance. */
+function faultTime(fault: FaultEvent, free: Event): string {
+  return fault.input === free.input ? `${duration(fault.ts - free.ts)} after the free ` : '';
 }
 
 function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {

@@ -44,7 +44,8 @@ function missing(incarnation: Incarnation, gap: Gap): Finding {
 
 function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
   const known = losses.reduce((sum, { lost }) => sum + (lost.count ?? 0), 0);
-  const more = losses.some(({ lost }) => lost.count === undefined) ? 'at least ' : '';
+  const uncounted = losses.some(({ lost }) => lost.count === undefined);
+  const count = known === 0 ? 'events' : `${uncounted ? 'at least ' : ''}${known} events`;
   const places: Record<Loss['lost']['where'], string> = {
     before: `on CPU ${first.lost.cpu} before line ${first.lost.line}`,
     head: 'overwritten before the trace was read',
@@ -56,7 +57,7 @@ function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
     severity: 'note',
     certainty: 'observed',
     incarnation: { module: '*', nth: 0 },
-    title: `${more}${known} events were lost: ${places[first.lost.where]}${again}`,
+    title: `${count} were lost: ${places[first.lost.where]}${again}`,
     detail: 'No verdict that a lost event could overturn is given as more than possible.',
     culprit: { event: at },
     evidence: [evidence('the event read last before the first loss', at)],

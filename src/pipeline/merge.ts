@@ -16,7 +16,7 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
   for (;;) {
     let earliest: Head | undefined;
     for (const head of heads) {
-      if (head.item !== undefined && (earliest === undefined || head.ts < earliest.ts)) earliest = head;
+      if (head.item !== undefined && (earliest === undefined || isBefore(head, earliest))) earliest = head;
     }
     if (earliest === undefined) return;
     yield { input: earliest.input, items: [earliest.item!] };
@@ -26,10 +26,16 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
 
 interface Head {
   readonly input: number;
+  /** Its clock cannot be trusted beside the others': it comes after them. */
+  readonly aside: boolean;
   item: Item | undefined;
   /** A loss has no time of its own and stays with the event before it. */
   ts: number;
   advance(): Promise<void>;
+}
+
+function isBefore(a: Head, b: Head): boolean {
+  return a.aside === b.aside ? a.ts < b.ts : b.aside;
 }
 
 async function openHead(capture: Capture, input: number): Promise<Head> {
@@ -37,6 +43,9 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
   let at = 0;
   const head: Head = {
     input,
+    get aside() {
+      return capture.facts.aside === true;
+    },
     item: undefined,
     ts: Number.NEGATIVE_INFINITY,
     async advance() {
@@ -58,7 +67,7 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
 }
 
 function refuseUnrelated(captures: readonly Capture[]): void {
-  const timed = captures.filter(({ summary }) => summary.events > 0);
+  const timed = captures.filter(({ summary, facts }) => summary.events > 0 && facts.aside !== true);
   const clocks = new Set(timed.map(({ summary }) => summary.clock));
   const lonely = timed.find(({ summary }) => summary.clock !== 'time' && summary.clock !== 'tai');
   if (clocks.size <= 1 && (lonely === undefined || timed.length <= 1)) return;

@@ -39,7 +39,8 @@ describe.each(files.map((file) => [relative(samples, file), file]))('%s', (name,
     }
     expect(whole.length).toBeGreaterThan(0);
     expect(await eventsOf(bytes, 7)).toEqual(whole);
-    const crlf = Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+    if (name.endsWith('.dat')) return;
+    const crlf = Buffer.from(bytes.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
     expect(await eventsOf(crlf)).toEqual(whole);
   });
 

@@ -1,8 +1,11 @@
 /** What a rule flags, and why. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RuleAnswer, RulesAnswer } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
 import type { RuleId } from '../model/report.ts';
-import { rules } from '../passes/rules.ts';
+import { type RuleText, rules } from '../passes/rules.ts';
+import { packageRoot } from '../pipeline/package-root.ts';
 import { nearest } from './nearest.ts';
 
 export function listRules(): RulesAnswer {
@@ -23,7 +26,26 @@ export function explainRule(name: string): RuleAnswer {
       near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'modlife explain lists them',
     );
   }
-  return { type: 'rule', rule, ...rules[rule] };
+  const { excerpt, ...text } = rules[rule];
+  const answer: RuleAnswer = { type: 'rule', rule, ...text };
+  return excerpt === undefined ? answer : { ...answer, excerpt: readExcerpt(excerpt) };
+}
+
+/** Lines of a shipped sample, without indentation, CPU, flags and the sizes of functions. */
+function readExcerpt({
+  sample,
+  lines,
+}: NonNullable<RuleText['excerpt']>): NonNullable<RuleAnswer['excerpt']> {
+  const path = join(packageRoot(), 'samples', sample);
+  const text = readFileSync(path, 'utf8').split('\n');
+  return {
+    sample: `samples/${sample}`,
+    lines: lines.map((line) =>
+      text[line - 1]!.trim()
+        .replace(/^(.{1,16}?-\d+) +\[\d+\] +\S+ +(\d+\.\d+: )/, '$1  $2')
+        .replaceAll(/\+0x0\/0x[0-9a-f]+/g, ''),
+    ),
+  };
 }
 
 export function ruleNames(): RuleId[] {

@@ -5,10 +5,7 @@ export function renderRule({ rule, flags, from, story, excerpt, fix }: RuleAnswe
   const parts = [
     `${paint(rule, 'bold', style)}\n${wrap(`${flags}.`, style, '  ')}`,
     story.map((line) => step(line, style)).join('\n'),
-    [
-      '  In a trace, with M for the module:',
-      ...excerpt.map((line) => `    ${paint(clip(line, style.width - 4), 'dim', style)}`),
-    ].join('\n'),
+    ...(excerpt === undefined ? [] : [inTrace(excerpt, style)]),
     [
       labelled('fix', fix.text, style),
       ...(fix.reference === undefined ? [] : [labelled('see', fix.reference, style)]),
@@ -16,6 +13,11 @@ export function renderRule({ rule, flags, from, story, excerpt, fix }: RuleAnswe
     ].join('\n'),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function inTrace({ sample, lines }: NonNullable<RuleAnswer['excerpt']>, style: Style): string {
+  const shown = lines.map((line) => paint(`    ${clip(line, style.width - 4)}`, 'dim', style));
+  return [wrap(`In a real trace, ${sample}:`, style, '  '), ...shown].join('\n');
 }
 
 /** What an event means stands in the last column, and wraps there. */
