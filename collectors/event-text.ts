@@ -82,6 +82,7 @@ const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
 const REQUEST = /^(.+) wait=([01]) call_site=(.+?)\s*$/;
 const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)/;
 const DEFERRED = /^(?:hr)?timer_|^workqueue_|^rcu_/;
+const QUEUE = / workqueue=(\S+)/;
 const BARE = /^(?:0x)?[0-9a-f]{8,16}$/;
 const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 /** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
@@ -146,7 +147,14 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     else if (printed !== undefined) watched.delete(object);
     if (!watched.has(object)) return undefined;
     const fn = printed === undefined ? undefined : code(printed);
-    return { kind, ...placed(head), object, ...(fn === undefined ? {} : { fn }) };
+    const queue = kind === 'workqueue_queue_work' ? QUEUE.exec(body)?.[1] : undefined;
+    return {
+      kind,
+      ...placed(head),
+      object,
+      ...(fn === undefined ? {} : { fn }),
+      ...(queue === undefined ? {} : { queue }),
+    };
   }
 
   function sched(kind: SchedKind, body: string, head: Head): Read {

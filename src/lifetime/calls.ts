@@ -34,6 +34,11 @@ export interface CallTracker {
   /** `event` shows that calls on its CPU or in its task are over. */
   observe(event: Event): void;
   inFlight(): Call[];
+  /** What calls of a function did to the count of `module`: how many returned, and how often with which net. */
+  effects(
+    name: string,
+    module: string,
+  ): { readonly returned: number; readonly nets: ReadonlyMap<number, number> };
   /** Was a return probe on this function, as far as this capture shows? */
   returnsAreSeen(call: Call): boolean;
 }
@@ -48,12 +53,12 @@ export function createCallTracker(): CallTracker {
   const stale = new Set<string>();
   /** CPUs with calls in flight that an interrupt made. */
   const interrupted = new Set<number>();
-  const seen = new Map<string, { entries: number; returns: number; module: string | undefined }>();
+  const seen = new Map<string, FunctionStats>();
 
   function statsOf(name: string, module: string | undefined) {
     let stats = seen.get(name);
     if (stats === undefined) {
-      stats = { entries: 0, returns: 0, module };
+      stats = { entries: 0, returns: 0, module, nets: new Map() };
       seen.set(name, stats);
     }
     return stats;
@@ -121,7 +126,16 @@ export function createCallTracker(): CallTracker {
         stack.pop();
         if (stack.length === 0) stacks.delete(placeOf(event));
         call.returned = event;
-        statsOf(call.name, call.entry.fn.module).returns++;
+        const stats = statsOf(call.name, call.entry.fn.module);
+        stats.returns++;
+        for (const [module, net] of call.net ?? []) {
+          let nets = stats.nets.get(module);
+          if (nets === undefined) {
+            nets = new Map();
+            stats.nets.set(module, nets);
+          }
+          nets.set(net, (nets.get(net) ?? 0) + 1);
+        }
         return call;
       }
       return undefined;
@@ -143,6 +157,11 @@ export function createCallTracker(): CallTracker {
       if (event.kind === 'syscall_enter' || event.kind === 'sched_process_exit') clear(event.pid);
     },
 
+    effects(name, module) {
+      const stats = seen.get(name);
+      return { returned: stats?.returns ?? 0, nets: stats?.nets.get(module) ?? NO_NETS };
+    },
+
     inFlight() {
       return [...stacks.values()].flat();
     },
@@ -162,6 +181,16 @@ export function createCallTracker(): CallTracker {
     },
   };
 }
+
+interface FunctionStats {
+  entries: number;
+  returns: number;
+  readonly module: string | undefined;
+  /** By module whose references it took or gave back. */
+  readonly nets: Map<string, Map<number, number>>;
+}
+
+const NO_NETS: ReadonlyMap<number, number> = new Map();
 
 /** Where code runs: a task, or a CPU's interrupt level; the idle tasks share pid 0, so they go by CPU. */
 export function placeOf(event: Event): string | number {

@@ -335,11 +335,17 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       if (unload.pid === event.pid || call === unload.exit) continue;
       if (!mayBeUnloaded(call)) continue;
       unload.returned.push(call);
-      after.set(call, afterReturn(event));
+      after.set(call, afterReturn(event, queueOf(event.pid)));
     }
     files.returned(call);
     missedPut(call);
     tell({ type: 'call-returned', call });
+  }
+
+  /** The workqueue whose item this task is running. */
+  function queueOf(pid: number): string | undefined {
+    for (const { armed, running } of deferred.values()) if (running?.pid === pid) return armed.queue;
+    return undefined;
   }
 
   /** A module with users is not the one that is going. */

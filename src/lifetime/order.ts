@@ -8,20 +8,27 @@
 import type { Event, FunctionReturnEvent } from '../model/event.ts';
 import { bareSymbol } from './sites.ts';
 
-/** Functions that return only when work that ran before is over … */
-const WORK_JOINS: ReadonlySet<string> = new Set([
+/** Functions that return only when a work item that ran before is over … */
+const ITEM_JOINS: readonly string[] = [
   'flush_work',
   '__flush_work',
   'flush_delayed_work',
-  'flush_workqueue',
-  '__flush_workqueue',
-  'drain_workqueue',
-  'destroy_workqueue',
   'cancel_work_sync',
   '__cancel_work_sync',
   '__cancel_work_timer',
   'cancel_delayed_work_sync',
+];
+/** … or all of a queue. A module empties its own queue when it goes, never the system's. */
+const QUEUE_JOINS: ReadonlySet<string> = new Set([
+  ...ITEM_JOINS,
+  'flush_workqueue',
+  '__flush_workqueue',
+  'drain_workqueue',
+  'destroy_workqueue',
 ]);
+const SYSTEM_QUEUE_JOINS: ReadonlySet<string> = new Set(ITEM_JOINS);
+/** system_wq and its like, as workqueue_init_early() names them. */
+const SYSTEM_QUEUE = /^events(_\w+)?$/;
 /** … threads … */
 const THREAD_JOINS: ReadonlySet<string> = new Set([
   'kthread_stop',
@@ -49,10 +56,11 @@ export interface After {
   orders(pid: number): Event | undefined;
 }
 
-export function afterReturn(returned: FunctionReturnEvent): After {
+/** @param queue the workqueue that the call ran on, where that is known */
+export function afterReturn(returned: FunctionReturnEvent, queue: string | undefined): After {
   const tasks = new Map<number, Event>();
   if (returned.context === 'task' || returned.context === 'unknown') tasks.set(returned.pid, returned);
-  const joins = joinsFor(returned);
+  const joins = joinsFor(returned, queue);
   return {
     observe(event) {
       switch (event.kind) {
@@ -76,7 +84,8 @@ export function afterReturn(returned: FunctionReturnEvent): After {
   };
 }
 
-function joinsFor(returned: FunctionReturnEvent): ReadonlySet<string> {
+function joinsFor(returned: FunctionReturnEvent, queue: string | undefined): ReadonlySet<string> {
   if (returned.context === 'softirq' || returned.context === 'hardirq') return INTERRUPT_JOINS;
-  return returned.comm.startsWith('kworker/') ? WORK_JOINS : THREAD_JOINS;
+  if (queue !== undefined && SYSTEM_QUEUE.test(queue)) return SYSTEM_QUEUE_JOINS;
+  return queue !== undefined || returned.comm.startsWith('kworker/') ? QUEUE_JOINS : THREAD_JOINS;
 }

@@ -36,9 +36,22 @@ export interface TakingSite {
   /** Pairs in which the same task gave back what it took. */
   sameTask: number;
   longestHold: number;
+  /** The latest holds, for what is usual: the longest may be a mistaken pairing. */
+  readonly holds: number[];
+  /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
+  readonly rise: { readonly get: ModuleRefEvent; readonly putsBefore: number }[];
   readonly open: Set<Reference>;
   /** The newest open reference of each task; the others hang on it. */
   readonly newestOfTask: Map<number, Reference>;
+}
+
+/** Odd, so that there is a middle one. */
+const HOLDS = 31;
+
+/** How long references from here are usually held. */
+export function usualHold({ holds }: TakingSite): number {
+  const sorted = [...holds].filter((hold) => hold !== undefined).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
 }
 
 export interface ReferenceBook {
@@ -69,6 +82,8 @@ export function createReferenceBook(): ReferenceBook {
         partners: new Map(),
         sameTask: 0,
         longestHold: 0,
+        holds: [],
+        rise: [],
         open: new Set(),
         newestOfTask: new Map(),
       };
@@ -105,6 +120,7 @@ export function createReferenceBook(): ReferenceBook {
       if (reference.older !== undefined) reference.older.newer = reference;
       site.newestOfTask.set(get.pid, reference);
       site.gets++;
+      site.rise.push({ get, putsBefore: site.puts });
       site.open.add(reference);
       openCount++;
       return reference;
@@ -126,7 +142,9 @@ export function createReferenceBook(): ReferenceBook {
       best.puts++;
       best.partners.set(dropper, (best.partners.get(dropper) ?? 0) + 1);
       if (mine !== undefined) best.sameTask++;
+      best.rise.pop();
       best.longestHold = Math.max(best.longestHold, put.ts - reference.get.ts);
+      best.holds[best.puts % HOLDS] = put.ts - reference.get.ts;
       openCount--;
       return reference;
     },

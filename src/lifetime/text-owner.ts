@@ -3,7 +3,7 @@
  * or none. What the unload itself did tells: the function that rmmod ran between the system call and the free was
  * the freed module's exit function, and other probes that print as neighbours of it lay in the same text.
  */
-import type { Code } from '../model/event.ts';
+import type { Code, Event } from '../model/event.ts';
 import type { Call } from './calls.ts';
 import type { Incarnation, Unload } from './changes.ts';
 
@@ -33,6 +33,25 @@ export function ownerNow(call: Call, alive: Iterable<Incarnation>): Incarnation 
   if (call.late || fn.module === undefined) return undefined;
   for (const incarnation of alive) if (incarnation.module === fn.module) return incarnation;
   return undefined;
+}
+
+/**
+ * Whose text or data was at `address`, if it had been freed by then. `sure` where struct module addresses tell; else
+ * it is the only module that was freed at all.
+ */
+export function freedAt(
+  address: string,
+  fault: Event,
+  all: readonly Incarnation[],
+): { readonly incarnation: Incarnation; readonly sure: boolean } | undefined {
+  const gone = all.filter(({ free }) => free !== undefined && free.seq < fault.seq);
+  const owner = nearestAbove(
+    BigInt(address),
+    all.filter(({ free }) => free === undefined || free.seq < fault.seq),
+  );
+  if (owner !== undefined) return gone.includes(owner) ? { incarnation: owner, sure: true } : undefined;
+  const only = gone.length === 1 && gone[0]!.address === undefined ? gone[0] : undefined;
+  return only === undefined || BigInt(address) < X86_MODULES ? undefined : { incarnation: only, sure: false };
 }
 
 /** Was `call` in the text of `incarnation`? Decided when the unload is over, from all that is known then. */
@@ -75,11 +94,17 @@ export function ownerByAddress(
   all: Iterable<Incarnation>,
   call: Call | undefined,
 ): Incarnation | undefined {
-  const address = BigInt(fn.address!);
+  return nearestAbove(
+    BigInt(fn.address!),
+    [...all].filter((incarnation) => wasAlive(incarnation, call)),
+  );
+}
+
+function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnation | undefined {
   let owner: Incarnation | undefined;
   let nearest = REACH;
-  for (const incarnation of all) {
-    if (incarnation.address === undefined || !wasAlive(incarnation, call)) continue;
+  for (const incarnation of among) {
+    if (incarnation.address === undefined) continue;
     const above = BigInt(incarnation.address) - address;
     if (above > 0n && above < nearest) {
       nearest = above;

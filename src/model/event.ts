@@ -142,6 +142,8 @@ export interface DeferredEvent extends EventBase {
   /** Address of the timer, work or rcu_head as printed, hashed or not: an identity within one boot. */
   readonly object: string;
   readonly fn?: Code;
+  /** Name of the workqueue a work item was queued on. */
+  readonly queue?: string;
 }
 
 /** What orders two tasks: one wakes, stops or ends another. */

@@ -1,6 +1,6 @@
 import type { Incarnation, Unload } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
-import type { Reference, TakingSite } from '../lifetime/references.ts';
+import { type Reference, type TakingSite, usualHold } from '../lifetime/references.ts';
 import { placeName } from '../lifetime/sites.ts';
 import type { Evidence, Finding } from '../model/report.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
@@ -13,6 +13,9 @@ const TIMES_LONGER = 20;
 const AT_LEAST_NS = 100e6;
 /** Gets without one put, from as many operations, are a drift. */
 const DRIFT = 5;
+/** So many rises, each with complete operations in between, are one too. */
+const RISES = 3;
+const MUCH_LONGER = 5;
 
 /** Why a reference that is still out is one that will stay out, strongest first. */
 interface Reason {
@@ -154,25 +157,50 @@ function whyLeaked(
       proof,
     };
   }
-  const isNewest = [...site.open].at(-1) === reference;
-  if (
-    (site.family === 'own' || site.family === 'foreign') &&
-    site.puts === 0 &&
-    site.open.size >= DRIFT &&
-    site.open.size === site.gets &&
-    isNewest
-  ) {
-    return {
-      certain: false,
-      count: site.open.size,
-      text: `the count has gone up ${site.gets} times from there and never down`,
-      proof: [
-        ...[...site.open].slice(-4, -1).map((other) => evidence('takes another', other.get, other.taker)),
-        ...proof,
-      ],
-    };
-  }
-  return undefined;
+  if ([...site.open].at(-1) !== reference) return undefined;
+  return shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof);
+}
+
+/**
+ * A function that gives back what is taken here was called once for all that was taken, and some of its calls gave
+ * less than the others do: whichever task it ran in, as many references are out as it fell short of.
+ */
+function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): Reason | undefined {
+  if (incarnation.nth > 1 || site.partners.size !== 1) return undefined;
+  const giver = [...site.partners.keys()][0]!.symbol;
+  if (giver === undefined) return undefined;
+  const { returned, nets } = ledger.calls.effects(giver, incarnation.module);
+  const [usual] = [...nets].sort((a, b) => b[1] - a[1])[0] ?? [];
+  if (usual === undefined || usual >= 0 || returned * -usual !== site.gets) return undefined;
+  return {
+    certain: true,
+    count: site.open.size,
+    text: `${giver}() was called for each of the ${site.gets} taken there, and gave back ${site.puts}`,
+    proof: [],
+  };
+}
+
+/** The count rises again and again, with operations in between that came back to where they began. */
+function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Reason | undefined {
+  if (site.family !== 'own' && site.family !== 'foreign') return undefined;
+  const steps = site.rise;
+  const never = site.puts === 0 && steps.length >= DRIFT;
+  const spread = steps.every(({ putsBefore }, at) => putsBefore > (steps[at - 1]?.putsBefore ?? -1));
+  const usual = usualHold(site) * MUCH_LONGER;
+  const risen =
+    steps.length >= RISES &&
+    site.puts >= HABIT &&
+    spread &&
+    steps.every(({ get }) => ledger.now - get.ts > usual);
+  if (!never && !risen) return undefined;
+  return {
+    certain: false,
+    count: steps.length,
+    text: never
+      ? `the count has gone up ${site.gets} times from there and never down`
+      : `between operations that gave back what they took, the count rose ${steps.length} times from there and did not come down`,
+    proof: [...steps.slice(-4, -1).map(({ get }) => evidence('takes another', get, site.taker)), ...proof],
+  };
 }
 
 /** A negative return value, however the probe printed it. */

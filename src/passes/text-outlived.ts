@@ -3,6 +3,7 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
+import { freedAt } from '../lifetime/text-owner.ts';
 import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Evidence, Finding } from '../model/report.ts';
 import { awaitFaults, canSayRunning, type Freed, oneMissing, runsAs } from './in-flight.ts';
@@ -60,7 +61,11 @@ export const textInUse: Pass = {
         for (const [claim, freed] of waiting) report(pending(ledger, freed, claim, undefined));
       },
       change(change) {
-        if (change.type === 'fault') verdicts.fault();
+        if (change.type === 'fault') {
+          verdicts.fault();
+          const finding = faultInFreedText(ledger, change.fault);
+          if (finding !== undefined) report(finding);
+        }
         if (change.type === 'ran-after-free') {
           const freed = waiting.get(change.claim);
           waiting.delete(change.claim);
@@ -201,11 +206,19 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEve
   const free = unload.free!;
   const what = kindOf(claim.armed.kind);
   const gap = doubt(ledger, incarnation, claim.armed, free);
-  const unsure = gap ?? (ran === undefined ? 'its end may be the one event that went unrecorded' : undefined);
+  // A work item that waits in its queue is cancelled without an event.
+  const silent = claim.armed.kind === 'workqueue_queue_work' && claim.running === undefined;
+  const unsure =
+    gap ??
+    (ran !== undefined
+      ? undefined
+      : silent
+        ? 'it may have been cancelled, which leaves no event'
+        : 'its end may be the one event that went unrecorded');
   const state = claim.running === undefined ? 'still armed' : 'running';
   return makeFinding({
     rule: 'text-in-use',
-    severity: gap !== undefined ? 'note' : unsure === undefined ? 'error' : 'warning',
+    severity: unsure === undefined ? 'error' : gap !== undefined || silent ? 'note' : 'warning',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     overturnedBy: ran === undefined ? 1 : undefined,
@@ -218,6 +231,33 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEve
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
       ...(ran === undefined ? [] : [evidence(`${what} runs in freed text`, ran, claim.fn)]),
     ]),
+  });
+}
+
+/** A crash in memory of a module that was gone, where no call in flight explains it. */
+function faultInFreedText(ledger: Ledger, fault: FaultEvent): Finding | undefined {
+  const address = fault.at?.address ?? fault.address;
+  if (fault.what !== 'oops' || address === undefined) return undefined;
+  if (ledger.calls.inFlight().some((call) => call.fault === fault)) return undefined;
+  const freed = freedAt(address, fault, ledger.incarnations);
+  if (freed === undefined) return undefined;
+  const { incarnation, sure } = freed;
+  return makeFinding({
+    rule: 'text-in-use',
+    severity: sure ? 'error' : 'warning',
+    certainty: sure ? 'observed' : 'possible',
+    because: sure
+      ? undefined
+      : `that ${address} was its memory is inferred: no other module was freed in the capture`,
+    incarnation,
+    title: `${who(fault)} faulted at ${address}, in the memory of ${incarnation.module}, which was gone`,
+    detail: `The kernel reports: ${fault.message}. What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`,
+    culprit: { event: fault },
+    evidence: [
+      ...(incarnation.unload === undefined ? [] : [evidence('the unload begins', incarnation.unload.start)]),
+      evidence('the text is freed', incarnation.free!),
+      evidence(`the task faults: ${fault.message}`, fault),
+    ],
   });
 }
 

@@ -1,4 +1,5 @@
 /** Captures in, one Report out. */
+import type { Change } from '../lifetime/changes.ts';
 import type { Bad } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
@@ -19,6 +20,8 @@ export interface AnalyzeOptions {
   readonly db?: string | undefined;
   /** Stop before the first event later than this: the ledger as it stood then. */
   readonly until?: number | undefined;
+  /** Called for every change of the ledger, as it happens. */
+  readonly onChange?: ((change: Change) => void) | undefined;
   readonly onProgress?: ((progress: readonly Progress[], events: number) => void) | undefined;
 }
 
@@ -44,7 +47,12 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions 
   }
   const keeper = options.db === undefined ? undefined : await createKeeper(options.db);
   try {
-    const engine = createEngine(keeper === undefined ? {} : { onChange: (change) => keeper.change(change) });
+    const engine = createEngine({
+      onChange(change) {
+        keeper?.change(change);
+        options.onChange?.(change);
+      },
+    });
     const { inputs, bad } =
       stores.length > 0
         ? await replay(stores[0]!, engine, options, keeper)

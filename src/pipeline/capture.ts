@@ -1,11 +1,11 @@
 /** One capture being read: bytes in, numbered events out, and what is known about the whole. */
-import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser, Sink } from '../model/collector.ts';
-import type { Event } from '../model/event.ts';
+import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser } from '../model/collector.ts';
 import type { InputSummary } from '../model/report.ts';
 import { detect, HEAD } from './detect.ts';
+import { createIntake } from './intake.ts';
 import { createLineSplitter } from './lines.ts';
 import { type OpenFile, openRandomAccess, spool } from './random-access.ts';
-import { createSettler, type Item } from './settle.ts';
+import type { Item } from './settle.ts';
 import { openSource, type Progress, type Source } from './source.ts';
 
 export interface Capture {
@@ -20,9 +20,6 @@ export interface Capture {
   /** In order, in batches as they become complete. */
   readonly items: AsyncGenerator<Item[]>;
 }
-
-/** Bad lines kept to be quoted; all are counted. */
-const QUOTED = 20;
 
 /** @throws UserError when `path` cannot be read or is no capture */
 export async function openCapture(path: string, input: number, format: string | undefined): Promise<Capture> {
@@ -47,64 +44,8 @@ export async function readCapture(
   const head = Buffer.concat(first);
   const collector = detect(path, head, format);
 
-  const facts: CaptureFacts = {};
-  const bad: Bad[] = [];
-  const losses: Lost[] = [];
-  const summary: InputSummary = {
-    path,
-    format: collector.name,
-    clock: 'none',
-    lines: 0,
-    events: 0,
-    skipped: 0,
-    bad: 0,
-    lost: 0,
-    first: null,
-    last: null,
-  };
-  let batch: Item[] = [];
-  const settler = createSettler(
-    () => facts.ordered !== false,
-    (item) => batch.push(item),
-  );
-
-  function count(event: Event): void {
-    summary.events++;
-    if (summary.first === null || event.ts < summary.first) summary.first = event.ts;
-    if (summary.last === null || event.ts > summary.last) summary.last = event.ts;
-  }
-
-  const sink: Sink = {
-    event(event) {
-      event.input = input;
-      count(event);
-      settler.push(event);
-    },
-    lost(lost) {
-      summary.lost += lost.count ?? 1;
-      losses.push(lost);
-      settler.push({ kind: 'lost', lost });
-    },
-    bad(line) {
-      summary.bad++;
-      if (bad.length < QUOTED) bad.push(line);
-    },
-    facts(more) {
-      Object.assign(facts, more);
-      if (facts.kernel !== undefined) summary.kernel = facts.kernel;
-      if (facts.cpus !== undefined) summary.cpus = facts.cpus;
-      if (facts.end !== undefined) summary.end = facts.end;
-      summary.clock = facts.clock ?? 'none';
-    },
-  };
-
-  function take(lines: number): Item[] {
-    const taken = batch;
-    batch = [];
-    summary.lines = lines;
-    summary.skipped = Math.max(0, lines - summary.events - summary.bad);
-    return taken;
-  }
+  const intake = createIntake(path, collector.name, input);
+  const { summary, facts, bad, losses, sink, take } = intake;
 
   async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
     const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));
@@ -118,7 +59,7 @@ export async function readCapture(
     }
     splitter.end();
     parser.end();
-    settler.flush();
+    intake.release();
     yield take(splitter.lines);
   }
 
@@ -130,7 +71,7 @@ export async function readCapture(
     } finally {
       file.close();
     }
-    settler.flush();
+    intake.release();
     yield take(records);
   }
 

@@ -15,8 +15,8 @@ export type Item = Event | LossMark;
 
 export interface Settler {
   push(item: Item): void;
-  /** Hands out everything, because the capture ended or its source is idle. */
-  flush(): void;
+  /** Hands out all but the newest `keep` items, because the capture ended or its source is idle. */
+  release(keep?: number): void;
 }
 
 /** Records between an event and its stack, in a merged trace of many CPUs. */
@@ -29,7 +29,7 @@ export function createSettler(ordered: () => boolean, out: (item: Item) => void)
   let start = 0;
 
   function compact(): void {
-    if (start > 4096) {
+    if (start > 4096 || start === queue.length) {
       queue = queue.slice(start);
       start = 0;
     }
@@ -52,10 +52,9 @@ export function createSettler(ordered: () => boolean, out: (item: Item) => void)
       while (queue.length - start > depth) out(queue[start++]!);
       compact();
     },
-    flush() {
-      while (start < queue.length) out(queue[start++]!);
-      queue = [];
-      start = 0;
+    release(keep = 0) {
+      while (queue.length - start > keep) out(queue[start++]!);
+      compact();
     },
   };
 }

@@ -59,7 +59,13 @@ export function placeOf(
   return { input: inputs[input]?.path ?? '?', line };
 }
 
-export function heldAt(analysis: Analysis, incarnation: Incarnation, ns: number): Held {
+/** @param most holders to tell one by one, oldest first */
+export function heldAt(
+  analysis: Analysis,
+  incarnation: Incarnation,
+  ns: number,
+  most = Number.POSITIVE_INFINITY,
+): Held {
   const { ledger } = analysis.engine;
   const { module, nth, state, count, references } = incarnation;
   const open = state === 'freed' ? [] : references.open();
@@ -73,7 +79,7 @@ export function heldAt(analysis: Analysis, incarnation: Incarnation, ns: number)
     count: users,
     known: count.known,
     unseen,
-    holders: open.map((reference) => holderOf(analysis, incarnation, reference, ns)),
+    holders: open.slice(0, most).map((reference) => holderOf(analysis, incarnation, reference, ns)),
     doubts: doubtsOf(ledger, incarnation, users, open.length),
   };
 }

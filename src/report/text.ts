@@ -105,7 +105,7 @@ function story(finding: Finding, report: Report, style: Style): string {
 }
 
 /** What waiting for the soft references would have meant, where the finding is about one. */
-function outlive({ rule, module, incarnation }: Finding, { unloads }: Report): string[] {
+export function outlive({ rule, module, incarnation }: Finding, { unloads }: Report): string[] {
   if (rule !== 'release-after-exit' && rule !== 'text-in-use' && rule !== 'stuck-unload') return [];
   const unload = unloads.find((other) => other.module === module && other.incarnation === incarnation);
   if (unload === undefined || unload.claims === 0) return [];
@@ -159,13 +159,19 @@ function evidenceLines({ evidence, module }: Finding, report: Report, room: numb
   return [...told.slice(0, shown), paint(`    and ${rest} more in --json, then`, 'dim', style), last];
 }
 
-function evidenceInWords({ role, context, symbol }: Evidence, module: string): string {
-  const name = symbol?.replace(` [${module}]`, '');
+function evidenceInWords(evidence: Evidence, module: string): string {
+  const { role, context } = evidence;
   const where =
     context === 'task' || context === 'unknown' || role.includes(context) ? '' : `, in ${context}`;
+  return eventInWords(evidence, module) + where;
+}
+
+/** Its part in the story and the function, where the one does not name the other. */
+export function eventInWords({ role, symbol }: Evidence, module: string): string {
+  const name = symbol?.replace(` [${module}]`, '');
   const named = name === undefined || role.includes('()') || role.includes(name.replace(/ \[.*/, ''));
   const what = named ? '' : `: ${name}`;
-  return `${role}${what}${where}`;
+  return role + what;
 }
 
 function note(finding: Finding, report: Report, style: Style): string {

@@ -95,6 +95,8 @@ export function eventName(event: Event): string | null {
       return event.syscall;
     case 'kernel_fault':
       return event.what;
+    case 'workqueue_queue_work':
+      return event.queue ?? null;
     default:
       return null;
   }
@@ -194,7 +196,10 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
     case 'rcu_invoke_callback': {
       const object = lookup.object(value!);
       if (code === undefined) return { kind, seq, input, line, ts, cpu, pid, comm, context, object };
-      return { kind, seq, input, line, ts, cpu, pid, comm, context, object, fn: code };
+      if (name === null || name === undefined) {
+        return { kind, seq, input, line, ts, cpu, pid, comm, context, object, fn: code };
+      }
+      return { kind, seq, input, line, ts, cpu, pid, comm, context, object, fn: code, queue: name };
     }
     case 'function_entry':
       return {

@@ -1,0 +1,88 @@
+/** Where a parser puts what it reads of one capture: counted, settled, and handed on in batches. */
+import type { Bad, CaptureFacts, Lost, Sink } from '../model/collector.ts';
+import type { Event } from '../model/event.ts';
+import type { InputSummary } from '../model/report.ts';
+import { createSettler, type Item } from './settle.ts';
+
+export interface Intake {
+  readonly sink: Sink;
+  readonly summary: InputSummary;
+  readonly facts: CaptureFacts;
+  /** The first few lines that could not be read. */
+  readonly bad: readonly Bad[];
+  readonly losses: readonly Lost[];
+  /** What is complete and in order by now, after so many lines. */
+  take(lines: number): Item[];
+  /** All but the newest `keep` items count as complete: the capture ended, or its source has been idle. */
+  release(keep?: number): void;
+}
+
+/** Bad lines kept to be quoted; all are counted. */
+const QUOTED = 20;
+
+export function createIntake(path: string, format: string, input: number): Intake {
+  const facts: CaptureFacts = {};
+  const bad: Bad[] = [];
+  const losses: Lost[] = [];
+  const summary: InputSummary = {
+    path,
+    format,
+    clock: 'none',
+    lines: 0,
+    events: 0,
+    skipped: 0,
+    bad: 0,
+    lost: 0,
+    first: null,
+    last: null,
+  };
+  let batch: Item[] = [];
+  const settler = createSettler(
+    () => facts.ordered !== false,
+    (item) => batch.push(item),
+  );
+
+  function count(event: Event): void {
+    summary.events++;
+    if (summary.first === null || event.ts < summary.first) summary.first = event.ts;
+    if (summary.last === null || event.ts > summary.last) summary.last = event.ts;
+  }
+
+  return {
+    summary,
+    facts,
+    bad,
+    losses,
+    sink: {
+      event(event) {
+        event.input = input;
+        count(event);
+        settler.push(event);
+      },
+      lost(lost) {
+        summary.lost += lost.count ?? 1;
+        losses.push(lost);
+        settler.push({ kind: 'lost', lost });
+      },
+      bad(line) {
+        summary.bad++;
+        if (bad.length < QUOTED) bad.push(line);
+      },
+      facts(more) {
+        Object.assign(facts, more);
+        if (facts.kernel !== undefined) summary.kernel = facts.kernel;
+        if (facts.cpus !== undefined) summary.cpus = facts.cpus;
+        if (facts.end !== undefined) summary.end = facts.end;
+        summary.clock = facts.clock ?? 'none';
+      },
+    },
+    take(lines) {
+      const taken = batch;
+      batch = [];
+      summary.lines = lines;
+      summary.skipped = Math.max(0, lines - summary.events - summary.bad);
+      return taken;
+    },
+    release: (keep) => settler.release(keep),
+  };
+}
