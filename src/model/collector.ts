@@ -54,6 +54,8 @@ export interface Parser {
   /** One line without its newline, as bytes [start, end) of `bytes`, which is reused afterwards.
    *  Never throws on input. */
   line(bytes: Buffer, start: number, end: number, line: number): void;
+  /** Nothing has come for a while: a record that is only over when the next one begins counts as over. */
+  idle?(): void;
   /** The capture ended. */
   end(): void;
 }

@@ -47,8 +47,8 @@ export interface ModuleLife extends ModuleSummary {
   readonly lives: readonly Life[];
   readonly livesBefore: number;
   readonly series: CountSeries;
-  /** At the end of the capture. Of its holders the oldest; `holdersLeftOut` more are not listed. */
-  readonly held: Held;
+  /** Who holds it when the capture ends. Of its holders the oldest; `holdersLeftOut` more are not listed. */
+  readonly atEnd: Held;
   readonly holdersLeftOut: number;
   readonly sites: readonly BalanceRow[];
   readonly sitesLeftOut: number;

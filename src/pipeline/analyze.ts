@@ -134,7 +134,7 @@ async function replay(
   }
 }
 
-function toReport(engine: Engine, inputs: readonly InputSummary[]): Report {
+export function toReport(engine: Engine, inputs: readonly InputSummary[]): Report {
   const findings = [...engine.findings].sort(byWeight);
   const count = (severity: Finding['severity']) =>
     findings.filter((finding) => finding.severity === severity).length;

@@ -141,7 +141,7 @@ export function createDossier(): DossierKeeper {
             lives: all.slice(-LIVES).map((life) => lifeOf(life, report.inputs)),
             livesBefore: Math.max(0, all.length - LIVES),
             series: series[index]!,
-            held,
+            atEnd: held,
             holdersLeftOut: open - held.holders.length,
             sites: sites
               .slice(0, SITES)

@@ -1,0 +1,302 @@
+/**
+ * Bytes of a source that does not end, as they come, to the engine that `analyze` uses. It knows no file and no
+ * timer: whoever reads the source pushes what there is and asks when to come back.
+ */
+import type { Change } from '../lifetime/changes.ts';
+import type { Bad, Parser, Sink } from '../model/collector.ts';
+import { UserError } from '../model/errors.ts';
+import type { InputSummary, Report } from '../model/report.ts';
+import type { GapLine, TailLine } from '../model/tail-lines.ts';
+import { toReport } from '../pipeline/analyze.ts';
+import { detect, HEAD } from '../pipeline/detect.ts';
+import { createEngine, type Engine } from '../pipeline/engine.ts';
+import { createIntake, type Intake } from '../pipeline/intake.ts';
+import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
+import type { Item } from '../pipeline/settle.ts';
+import { createStateWatch, type StateWatch } from './states.ts';
+
+export interface ReaderOptions {
+  /** As it is named in what is told; `-` is stdin. */
+  readonly path: string;
+  readonly format?: string | undefined;
+  /** Tell each reference taken and given back, too. */
+  readonly references?: boolean | undefined;
+  /** Judge only what comes after `skipUntilHere`. */
+  readonly onlyNew?: boolean | undefined;
+  readonly tell: (line: TailLine) => void;
+}
+
+export interface TailReader {
+  /** @param now milliseconds @throws UserError when it is no capture that can be followed */
+  push(chunk: Buffer, now: number): void;
+  /** Gives the engine what has been held back for long enough, and tells in how many milliseconds to call again;
+   *  undefined when nothing is held back. */
+  tick(now: number): number | undefined;
+  /** The source begins anew: what comes now is another file, and between the two something may be missing. */
+  restart(reason: 'truncated' | 'replaced'): void;
+  /** With `onlyNew`: what was pushed until now is read for what it tells about the rest, and not judged. */
+  skipUntilHere(): void;
+  /** @param stopped by whoever watches, who may do so before anything came
+   *  @throws UserError when it is no capture that can be followed */
+  end(stopped: boolean): Report;
+  readonly engine: Engine;
+  readonly modules: StateWatch['modules'];
+  readonly inputs: readonly InputSummary[];
+  /** Per input, the first few lines that could not be read. */
+  readonly bad: readonly (readonly Bad[])[];
+}
+
+/** Lines with content that tell formats apart … */
+const ENOUGH_LINES = 20;
+/** … and how long to wait for as many before fewer must do. */
+const PATIENCE_MS = 500;
+/**
+ * An event is complete when nothing more can belong to it. A stack follows its event at once, but perhaps in
+ * another packet; a source that prints none, as its first events show, is not waited for.
+ */
+const STACK_MS = 50;
+const PROMPT_MS = 1;
+const TELLING_EVENTS = 16;
+
+const NEWLINE = 10;
+
+export function createTailReader(options: ReaderOptions): TailReader {
+  const { path, tell } = options;
+  const engine = createEngine({ onFinding: (finding) => tell({ type: 'finding', finding }), onChange });
+  const states = createStateWatch(engine.ledger, tell);
+  const intakes: Intake[] = [];
+  let head: Buffer[] = [];
+  let headSize = 0;
+  let headSince: number | undefined;
+  let tried = 0;
+  let parser: Parser | undefined;
+  let splitter: LineSplitter | undefined;
+  let skipping = options.onlyNew === true;
+  /** Of `head`, when that is not read yet. */
+  let skipBytes = 0;
+  /** What has been pushed to the settler by when. */
+  let pushed = 0;
+  let linesBefore = 0;
+  const marks: { readonly at: number; readonly pushed: number }[] = [];
+  let fed = 0;
+  let stacks = false;
+
+  const current = () => intakes.at(-1)!;
+  const sink: Sink = {
+    event(event) {
+      if (skipping) return;
+      pushed++;
+      current().sink.event(event);
+    },
+    lost(lost) {
+      if (skipping) return;
+      pushed++;
+      current().sink.lost(lost);
+    },
+    bad(bad) {
+      if (!skipping) current().sink.bad(bad);
+    },
+    facts: (facts) => current().sink.facts(facts),
+  };
+
+  function onChange(change: Change): void {
+    states.change(change);
+    if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
+    const { incarnation, reference } = change;
+    const { ts, input, line, comm, pid } = reference.put ?? reference.get;
+    tell({
+      type: 'reference',
+      change: change.type,
+      module: incarnation.module,
+      incarnation: incarnation.nth,
+      site: reference.taker.text,
+      users: Math.max(0, incarnation.count.users),
+      task: { comm, pid },
+      ns: ts,
+      input,
+      line,
+    });
+  }
+
+  function feed(items: readonly Item[]): void {
+    const input = intakes.length - 1;
+    for (const item of items) {
+      if (item.kind === 'lost') {
+        const { count = null, line } = { ...item.lost };
+        tellGap('lost', count, line);
+        engine.feed(item, input);
+        continue;
+      }
+      fed++;
+      if (item.stack !== undefined) stacks = true;
+      engine.feed(item, input);
+      states.after(item);
+    }
+  }
+
+  function tellGap(reason: GapLine['reason'], lost: number | null, line: number): void {
+    tell({ type: 'gap', reason, lost, input: intakes.length - 1, line });
+  }
+
+  function takeAll(): void {
+    current().release();
+    feed(current().take(splitter!.lines));
+  }
+
+  function begin(): void {
+    splitter = createLineSplitter((bytes, start, end, line) => parser!.line(bytes, start, end, line));
+  }
+
+  /** @param final no more will come for it to wait for */
+  function decide(final: boolean): boolean {
+    const bytes = Buffer.concat(head);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+      throw new UserError(
+        'declined',
+        `${path}: is packed, which cannot be followed`,
+        'modlife analyze reads it',
+      );
+    }
+    let collector: ReturnType<typeof detect>;
+    try {
+      collector = detect(path, bytes, options.format);
+    } catch (error) {
+      if (final || (error instanceof UserError && error.code === 'usage')) throw error;
+      return false;
+    }
+    if ('read' in collector) {
+      throw new UserError(
+        'declined',
+        `${path}: ${collector.name} is written when the recording ends, it cannot be followed`,
+        'modlife analyze reads it',
+      );
+    }
+    intakes.push(createIntake(path, collector.name, 0));
+    parser = collector.createParser(sink);
+    begin();
+    return true;
+  }
+
+  function tryToDecide(now: number): boolean {
+    headSince ??= now;
+    if (options.format !== undefined || headSize >= HEAD) return decide(true);
+    const lines = contentLines(head);
+    if (lines === 0 || lines < tried * 2) return false;
+    if (lines < ENOUGH_LINES && now - headSince < PATIENCE_MS) return false;
+    tried = lines;
+    return decide(false);
+  }
+
+  function readHead(now: number): void {
+    const bytes = Buffer.concat(head);
+    head = [];
+    if (skipBytes > 0) {
+      splitter!.push(bytes.subarray(0, skipBytes));
+      skipping = false;
+    }
+    splitter!.push(bytes.subarray(skipBytes));
+    settle(now);
+  }
+
+  function settle(now: number): void {
+    const { lines } = splitter!;
+    feed(current().take(lines));
+    if (lines === linesBefore) return;
+    linesBefore = lines;
+    marks.push({ at: now, pushed });
+  }
+
+  return {
+    engine,
+    modules: states.modules,
+    get inputs() {
+      return intakes.map(({ summary }) => summary);
+    },
+    get bad() {
+      return intakes.map(({ bad }) => bad);
+    },
+
+    push(chunk, now) {
+      if (splitter !== undefined) {
+        splitter.push(chunk);
+        settle(now);
+        return;
+      }
+      // The chunk may lie in a buffer that is read into again.
+      head.push(Buffer.from(chunk));
+      headSize += chunk.length;
+      if (chunk.includes(NEWLINE) && tryToDecide(now)) readHead(now);
+    },
+
+    tick(now) {
+      if (splitter === undefined) {
+        if (headSize === 0) return undefined;
+        if (!tryToDecide(now)) return PATIENCE_MS;
+        readHead(now);
+      }
+      const prompt = !stacks && fed >= TELLING_EVENTS && current().facts.ordered !== false;
+      const patience = prompt ? PROMPT_MS : STACK_MS;
+      let complete: number | undefined;
+      while (marks.length > 0 && marks[0]!.at <= now - patience) complete = marks.shift()!.pushed;
+      if (complete !== undefined) {
+        if (marks.length === 0) {
+          parser!.idle?.();
+          complete = pushed;
+        }
+        current().release(pushed - complete);
+        feed(current().take(splitter!.lines));
+      }
+      return marks.length === 0 ? undefined : Math.max(1, marks[0]!.at + patience - now);
+    },
+
+    restart(reason) {
+      if (splitter === undefined) {
+        head = [];
+        headSize = 0;
+        return;
+      }
+      splitter.end();
+      takeAll();
+      const { summary, facts } = current();
+      intakes.push(createIntake(path, summary.format, intakes.length));
+      const { end: _end, ...lasting } = facts;
+      current().sink.facts(lasting);
+      begin();
+      linesBefore = 0;
+      tellGap(reason, null, 1);
+      const lost = { where: 'before', line: 1 } as const;
+      current().sink.lost(lost);
+      pushed++;
+      current().release();
+      for (const item of current().take(0)) engine.feed(item, intakes.length - 1);
+    },
+
+    skipUntilHere() {
+      if (splitter === undefined && headSize > 0) skipBytes = headSize;
+      else skipping = false;
+    },
+
+    end(stopped) {
+      if (splitter === undefined) {
+        if (stopped && headSize === 0) return toReport(engine, []);
+        decide(true);
+        readHead(0);
+      }
+      splitter!.end();
+      parser!.end();
+      takeAll();
+      engine.end(Math.max(0, ...intakes.map(({ summary }) => summary.end ?? 0)));
+      states.end();
+      return toReport(
+        engine,
+        intakes.map(({ summary }) => summary),
+      );
+    },
+  };
+}
+
+/** Whole lines that are neither empty nor a comment, as most headers are. */
+function contentLines(chunks: readonly Buffer[]): number {
+  const text = Buffer.concat(chunks).toString('latin1');
+  return text.slice(0, text.lastIndexOf('\n') + 1).match(/^[^#\s].*|^\s+\S.*/gm)?.length ?? 0;
+}
