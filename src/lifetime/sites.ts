@@ -145,12 +145,12 @@ export function placeName(code: Code): string {
 
 //                       +- address        +- function                +- offset +- module
 const FRAME =
-  /^(?:([0-9a-f]{8,16}) )?([A-Za-z_][\w.]*)(?:\+(?:0x)?[0-9a-f]+)?(?:\/0x[0-9a-f]+)?(?: \[([^\]]+)\])?/;
+  /^(?:[0-9a-f]{8,16} )?(?![0-9a-f]{8,16}$)([A-Za-z_][\w.]*)(?:\+(?:0x)?[0-9a-f]+)?(?:\/0x[0-9a-f]+)?(?: \[([^\]]+)\])?/;
 
 /** A line of a stack, as ftrace (`foo+0x1/0x2 [m]`), perf and bpftrace (`ffffffffc0000000 foo+17`) print it;
  *  undefined where only an address is known. */
 export function readFrame(frame: string): { readonly symbol: string; readonly module?: string } | undefined {
-  const [, , symbol, module] = FRAME.exec(frame) ?? [];
+  const [, symbol, module] = FRAME.exec(frame) ?? [];
   if (symbol === undefined) return undefined;
   return module === undefined ? { symbol } : { symbol, module };
 }
