@@ -104,9 +104,9 @@ export function familyOf(site: Code, module: string): Family {
 }
 
 function classify(site: Code, module: string): Family {
-  if (site.symbol === undefined) return 'hidden';
   if (site.module === module) return 'own';
   if (site.module !== undefined) return 'foreign';
+  if (site.symbol === undefined) return 'hidden';
   return families.get(bareSymbol(site.symbol)) ?? 'core';
 }
 

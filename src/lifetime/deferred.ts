@@ -1,0 +1,98 @@
+/** Timers, work items and RCU callbacks: armed, running, over, and those that outlive their module. */
+import type { DeferredEvent } from '../model/event.ts';
+import type { Change, Deferred, Incarnation } from './changes.ts';
+
+export interface DeferredClaims {
+  event(event: DeferredEvent): void;
+  /** What of `incarnation` was armed before `seq` and is not over; from now on it only waits to be seen running. */
+  orphan(incarnation: Incarnation, seq: number): Deferred[];
+  /** The workqueue whose item this task is running. */
+  queueOf(pid: number): string | undefined;
+}
+
+export function createDeferredClaims(tell: (change: Change) => void): DeferredClaims {
+  const claims = new Map<string, Deferred>();
+  /** Pending when their module was freed; they may run yet. */
+  const orphans = new Map<string, Deferred>();
+
+  return {
+    event(event) {
+      const orphan = orphans.get(event.object);
+      if (orphan !== undefined) {
+        // Nobody can run what was not armed again, whatever the function prints as by now.
+        if (starts(event.kind)) tell({ type: 'ran-after-free', claim: orphan, event });
+        if (starts(event.kind) || arms(event.kind)) orphans.delete(event.object);
+      }
+      switch (event.kind) {
+        case 'timer_start':
+        case 'hrtimer_start':
+        case 'workqueue_queue_work':
+        case 'rcu_callback':
+          if (event.fn !== undefined)
+            claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
+          break;
+        case 'timer_expire_entry':
+        case 'hrtimer_expire_entry':
+        case 'workqueue_execute_start': {
+          const claim = claims.get(event.object);
+          if (claim !== undefined) claim.running = event;
+          else if (event.fn !== undefined)
+            claims.set(event.object, { armed: event, fn: event.fn, running: event });
+          break;
+        }
+        case 'timer_cancel': {
+          // Expiry prints a cancel too, just before the callback runs.
+          claims.delete(event.object);
+          break;
+        }
+        case 'hrtimer_cancel':
+        case 'timer_expire_exit':
+        case 'hrtimer_expire_exit':
+        case 'workqueue_execute_end':
+        case 'rcu_invoke_callback': {
+          const claim = claims.get(event.object);
+          // Re-armed by its own callback, it stays.
+          if (
+            claim !== undefined &&
+            (claim.running !== undefined ||
+              event.kind === 'hrtimer_cancel' ||
+              event.kind === 'rcu_invoke_callback')
+          ) {
+            claims.delete(event.object);
+          }
+          break;
+        }
+        default:
+      }
+    },
+
+    orphan(incarnation, seq) {
+      const pending = [...claims.values()].filter(
+        ({ armed, fn }) => armed.seq < seq && fn.module === incarnation.module,
+      );
+      for (const claim of pending) {
+        claims.delete(claim.armed.object);
+        orphans.set(claim.armed.object, claim);
+      }
+      return pending;
+    },
+
+    queueOf(pid) {
+      for (const { armed, running } of claims.values()) if (running?.pid === pid) return armed.queue;
+      return undefined;
+    },
+  };
+}
+
+function starts(kind: DeferredEvent['kind']): boolean {
+  return /_expire_entry$|_execute_start$|_invoke_callback$/.test(kind);
+}
+
+function arms(kind: DeferredEvent['kind']): boolean {
+  return (
+    kind === 'timer_start' ||
+    kind === 'hrtimer_start' ||
+    kind === 'workqueue_queue_work' ||
+    kind === 'rcu_callback'
+  );
+}

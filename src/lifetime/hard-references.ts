@@ -1,0 +1,231 @@
+/** Gets and puts: what they do to the count, whose reference they take or give back, and gets that failed. */
+import type { Code, Event, FunctionEntryEvent, FunctionReturnEvent, ModuleRefEvent } from '../model/event.ts';
+import { type Call, type CallTracker, placeOf } from './calls.ts';
+import type { Change, FailedGet, Incarnation } from './changes.ts';
+import type { Gap } from './count.ts';
+import type { FileTracker } from './files.ts';
+import type { Incarnations } from './incarnations.ts';
+import { moduleArgument } from './module-argument.ts';
+import { type Family, familyOf, placeName, readFrame } from './sites.ts';
+import { ownerByAddress, ownerNow } from './text-owner.ts';
+
+export interface HardReferences {
+  event(event: ModuleRefEvent): void;
+  /** try_module_get was entered. */
+  attempted(event: FunctionEntryEvent): void;
+  /** try_module_get returned. */
+  attemptReturned(event: FunctionReturnEvent): void;
+  /** Anything else that happens in a task shows that its attempt is over. */
+  observe(event: Event): void;
+  /** A function in module text returned: should it have given something back? */
+  callReturned(call: Call): void;
+}
+
+/** Failed gets remembered until a put asks for them. */
+const FAILURES = 1 << 14;
+
+export function createHardReferences(
+  incarnations: Incarnations,
+  calls: CallTracker,
+  files: FileTracker,
+  tell: (change: Change) => void,
+): HardReferences {
+  const { current } = incarnations;
+  const attempts = new Map<string | number, FunctionEntryEvent>();
+  const failed = new Map<string, FailedGet>();
+  const places = new Map<string, Code>();
+  /** Functions that gave references back, and whose. */
+  const givers = new Map<string, Set<Incarnation>>();
+
+  /** What the kernel adds to the references out: the base, and the loader's hold while init() runs. */
+  function baseOf(incarnation: Incarnation): number {
+    if (incarnation.state === 'coming') return 2;
+    return incarnation.state === 'going' ? 0 : 1;
+  }
+
+  /** The place that took or dropped, and its family, looking behind what hides it. */
+  function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
+    const family = familyOf(event.callSite, event.module);
+    if (family !== 'hidden') return { code: event.callSite, family };
+    const frame = callerFrame(event);
+    const framed = frame === undefined ? undefined : placeOfFrame(frame, within);
+    const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
+    if (code !== undefined) return { code, family: familyOf(code, event.module) };
+    const address = event.callSite.address;
+    const owner =
+      address === undefined ? undefined : ownerByAddress(event.callSite, current.values(), undefined);
+    return { code: event.callSite, family: owner?.module === event.module ? 'own' : family };
+  }
+
+  function placeOfFrame(frame: string, within: Call | undefined): Code | undefined {
+    const read = readFrame(frame);
+    if (read === undefined) return undefined;
+    // Without sym-offset a frame is printed without its module; the enclosing call may tell it.
+    return within?.name === read.symbol ? placeOfCall(within) : place(read.symbol, read.module);
+  }
+
+  function placeOfCall(call: Call): Code {
+    return place(call.name, ownerNow(call, current.values())?.module);
+  }
+
+  function place(symbol: string, module: string | undefined): Code {
+    const text = module === undefined ? symbol : `${symbol} [${module}]`;
+    let code = places.get(text);
+    if (code === undefined) {
+      code = { text, symbol, ...(module === undefined ? {} : { module }) };
+      places.set(text, code);
+    }
+    return code;
+  }
+
+  function reference(event: ModuleRefEvent): void {
+    const within = calls.current(event);
+    const incarnation = incarnations.of(event.module, event, event.kind === 'module_get');
+    if (incarnation.maxRefcnt === undefined || event.refcnt > incarnation.maxRefcnt)
+      incarnation.maxRefcnt = event.refcnt;
+    for (let call = within; call !== undefined; call = call.parent) {
+      call.net ??= new Map();
+      call.net.set(event.module, (call.net.get(event.module) ?? 0) + (event.kind === 'module_get' ? 1 : -1));
+    }
+    if (event.kind === 'module_get') taken(event, incarnation, within);
+    else dropped(event, incarnation, within);
+  }
+
+  function taken(event: ModuleRefEvent, incarnation: Incarnation, within: Call | undefined): void {
+    attempts.delete(placeOf(event));
+    incarnation.gets++;
+    const usersBefore = incarnation.count.users;
+    counted(event, incarnation, 1);
+    const { code, family } = actor(event, within);
+    if (code.symbol !== undefined && family !== 'file') files.tookIn(event.pid, code.symbol);
+    const taken = incarnation.references.take(event, code, family, within);
+    tell({ type: 'taken', incarnation, reference: taken, usersBefore });
+  }
+
+  function dropped(event: ModuleRefEvent, incarnation: Incarnation, within: Call | undefined): void {
+    incarnation.puts++;
+    const { code, family } = actor(event, within);
+    if (family === 'init' || (incarnation.state === 'coming' && isLoadersOwn(event, incarnation, family))) {
+      incarnation.initDone = event;
+      incarnation.state = 'live';
+      counted(event, incarnation, 0);
+      return;
+    }
+    const usersBefore = incarnation.count.users;
+    const key = `${placeOf(event)} ${event.module}`;
+    const failedGet = failed.get(key);
+    failed.delete(key);
+    const back =
+      failedGet !== undefined && family !== 'file' && incarnation.references.newestOf(event.pid) === undefined
+        ? undefined
+        : incarnation.references.giveBack(event, code, family);
+    if (back !== undefined) {
+      counted(event, incarnation, -1);
+      if (code.symbol !== undefined && family !== 'file') noteGiver(code.symbol, incarnation);
+      tell({ type: 'given-back', incarnation, reference: back, usersAfter: incarnation.count.users, within });
+      return;
+    }
+    if (failedGet === undefined && (!incarnation.count.known || incarnation.count.unseen > 0)) {
+      counted(event, incarnation, -1);
+      incarnation.count.unseenGivenBack();
+      return;
+    }
+    if (incarnation.count.gaveBackCounted(event, baseOf(incarnation))) {
+      // The count was as high before the put as ours is after it: the get is what is missing.
+      const gap: Gap = { delta: 1, after: incarnation.count.agreed, before: event };
+      incarnation.gaps.push(gap);
+      tell({ type: 'gap', incarnation, gap });
+      return;
+    }
+    // The kernel does not decrement past zero: such a put warns and changes nothing.
+    counted(event, incarnation, event.refcnt === 0 && usersBefore <= 0 ? 0 : -1);
+    tell({
+      type: 'unmatched-put',
+      incarnation,
+      put: event,
+      dropper: code,
+      family,
+      within,
+      failedGet,
+      usersBefore,
+    });
+  }
+
+  function noteGiver(symbol: string, incarnation: Incarnation): void {
+    const known = givers.get(symbol);
+    if (known === undefined) givers.set(symbol, new Set([incarnation]));
+    else known.add(incarnation);
+  }
+
+  /** On kernels and builds that print another symbol, the loader's put is known by who does it and when. */
+  function isLoadersOwn(event: ModuleRefEvent, incarnation: Incarnation, family: Family): boolean {
+    return (
+      (family === 'hidden' || family === 'core') &&
+      event.pid === incarnation.load?.pid &&
+      incarnation.references.newestOf(event.pid) === undefined
+    );
+  }
+
+  function counted(event: ModuleRefEvent, incarnation: Incarnation, step: 1 | -1 | 0): void {
+    const gap = incarnation.count.apply(event, step, baseOf(incarnation));
+    if (gap === undefined) return;
+    incarnation.gaps.push(gap);
+    tell({ type: 'gap', incarnation, gap });
+  }
+
+  /** A call of a function that gives references back elsewhere in this capture returned and gave none. */
+  function missedPut(call: Call): void {
+    for (const incarnation of givers.get(call.name) ?? []) {
+      if (incarnation.state === 'freed' || (call.net?.get(incarnation.module) ?? 0) !== 0) continue;
+      const held = incarnation.references.newestOf(
+        call.entry.pid,
+        ({ get, missedBy, taker }) =>
+          get.seq < call.entry.seq && missedBy === undefined && gaveBack(incarnation, taker, call.name),
+      );
+      if (held !== undefined) held.missedBy = call;
+    }
+  }
+
+  function gaveBack(incarnation: Incarnation, taker: Code, giver: string): boolean {
+    const site = incarnation.references.sites.get(placeName(taker));
+    return site !== undefined && [...site.partners.keys()].some(({ symbol }) => symbol === giver);
+  }
+
+  function failGet(attempt: FunctionEntryEvent): void {
+    attempts.delete(placeOf(attempt));
+    const module = moduleArgument(attempt);
+    if (module === undefined) return;
+    // Most failures are dealt with properly, and no put ever asks for them.
+    if (failed.size >= FAILURES) failed.clear();
+    failed.set(`${placeOf(attempt)} ${module}`, { attempt });
+  }
+
+  return {
+    event: reference,
+    attempted: (event) => attempts.set(placeOf(event), event),
+    attemptReturned(event) {
+      const attempt = attempts.get(placeOf(event));
+      if (attempt !== undefined && /^(0x)?0+$/.test(event.args.ret ?? '')) failGet(attempt);
+    },
+    observe(event) {
+      if (attempts.size === 0) return;
+      // try_module_get reports success before anything else can happen in its task.
+      const attempt = attempts.get(placeOf(event));
+      if (attempt === undefined) return;
+      const succeeded = event.kind === 'module_get' && event.module === moduleArgument(attempt);
+      const returned = event.kind === 'function_return' && event.fn.symbol === 'try_module_get';
+      if (!succeeded && !returned) failGet(attempt);
+    },
+    callReturned: missedPut,
+  };
+}
+
+/** The frame that called try_module_get or module_put, unless it is a bare address. */
+function callerFrame(event: ModuleRefEvent): string | undefined {
+  const stack = event.stack;
+  if (stack === undefined) return undefined;
+  const at = stack.findIndex((frame) =>
+    /^(__)?(try_)?module_(get|put)$/.test(readFrame(frame)?.symbol ?? ''),
+  );
+  return stack.slice(at + 1).find((frame) => !/trampoline|return_to_handler/.test(frame));
+}

@@ -1,0 +1,67 @@
+/** Every load of every module: the same name loaded again is another incarnation. */
+import type { Event, ModuleLoadEvent } from '../model/event.ts';
+import type { Incarnation } from './changes.ts';
+import { createCount } from './count.ts';
+import { createReferenceBook } from './references.ts';
+
+export interface Incarnations {
+  readonly all: readonly Incarnation[];
+  /** The latest incarnation of each name, freed or not. */
+  readonly current: ReadonlyMap<string, Incarnation>;
+  /** The incarnation that `event` is about; `fresh` when it cannot be about one that was freed. */
+  of(module: string, event: Event, fresh: boolean): Incarnation;
+  loaded(event: ModuleLoadEvent): Incarnation;
+}
+
+export function createIncarnations(): Incarnations {
+  const all: Incarnation[] = [];
+  const current = new Map<string, Incarnation>();
+
+  function of(module: string, event: Event, fresh: boolean): Incarnation {
+    let incarnation = current.get(module);
+    if (incarnation === undefined || (incarnation.state === 'freed' && fresh)) {
+      incarnation = {
+        id: all.length + 1,
+        module,
+        nth: incarnation === undefined ? 1 : incarnation.nth + 1,
+        first: event,
+        last: event,
+        state: 'live',
+        count: createCount(),
+        references: createReferenceBook(),
+        gets: 0,
+        puts: 0,
+        maxRefcnt: undefined,
+        load: undefined,
+        initDone: undefined,
+        free: undefined,
+        unload: undefined,
+        initFailed: false,
+        address: undefined,
+        gaps: [],
+      };
+      all.push(incarnation);
+      current.set(module, incarnation);
+    }
+    incarnation.last = event;
+    return incarnation;
+  }
+
+  return {
+    all,
+    current,
+    of,
+    loaded(event) {
+      const before = current.get(event.module);
+      // References taken while the loader still sets it up come before module_load; a capture that lost the free
+      // shows a second load of a module that is already known to be past its own.
+      const isNew = before !== undefined && (before.load !== undefined || before.initDone !== undefined);
+      if (isNew && before.state !== 'freed') before.state = 'freed';
+      const incarnation = of(event.module, event, true);
+      incarnation.load = event;
+      incarnation.state = 'coming';
+      incarnation.count.loaded();
+      return incarnation;
+    },
+  };
+}

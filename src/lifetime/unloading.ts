@@ -1,0 +1,228 @@
+/** Attempts to remove modules, from the system call to the free and what follows at once. */
+import type {
+  Event,
+  FunctionEntryEvent,
+  FunctionReturnEvent,
+  ModuleFreeEvent,
+  SyscallEnterEvent,
+  SyscallExitEvent,
+} from '../model/event.ts';
+import type { Call, CallTracker } from './calls.ts';
+import type { Change, Incarnation, Unload } from './changes.ts';
+import type { DeferredClaims } from './deferred.ts';
+import type { Incarnations } from './incarnations.ts';
+import { type After, afterReturn } from './order.ts';
+import { isInTextOf, ownerNow } from './text-owner.ts';
+
+export interface Unloading {
+  /** Entered and not come back. */
+  readonly underWay: readonly Unload[];
+  /** Are delete_module calls recorded in this capture? */
+  readonly sawCalls: boolean;
+  /** Something else happened: time and tasks have moved on. */
+  observe(event: Event): void;
+  syscallEntered(event: SyscallEnterEvent): void;
+  syscallReturned(event: SyscallExitEvent): void;
+  freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void;
+  /** free_module returned: all that the free does at once is done. */
+  freeReturned(event: FunctionReturnEvent): void;
+  /** A function in module text was entered: perhaps the exit. */
+  callEntered(call: Call): void;
+  callReturned(call: Call): void;
+  /** Is what `pid` does ordered after the return of this call? Known for calls that returned during an unload. */
+  orderedBefore(call: Call, pid: number): Event | undefined;
+  end(last: Event | undefined): void;
+}
+
+/** Without system call events an unload is over when this much time has passed since the free. */
+const SETTLED_NS = 2e9;
+
+export function createUnloading(
+  incarnations: Incarnations,
+  calls: CallTracker,
+  deferred: DeferredClaims,
+  tell: (change: Change) => void,
+): Unloading {
+  const { all, current } = incarnations;
+  const unloads = new Map<number, Unload>();
+  const after = new Map<Call, After>();
+  let sawCalls = false;
+
+  function start(event: Event, enter: SyscallEnterEvent | undefined): Unload {
+    const unload: Unload = {
+      pid: event.pid,
+      start: event,
+      enter,
+      incarnation: undefined,
+      identified: undefined,
+      exit: undefined,
+      free: undefined,
+      done: undefined,
+      ret: undefined,
+      returned: [],
+    };
+    unloads.set(event.pid, unload);
+    return unload;
+  }
+
+  function going(unload: Unload, incarnation: Incarnation, identified: 'named' | 'inferred'): void {
+    unload.incarnation = incarnation;
+    unload.identified = identified;
+    incarnation.unload = unload;
+    if (incarnation.state === 'live' || incarnation.state === 'coming') incarnation.state = 'going';
+  }
+
+  function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
+    const incarnation = incarnations.of(module, event, false);
+    if (incarnation.state === 'freed') {
+      // free_module and module_free are one free, seen by two probes.
+      const unload = unloads.get(event.pid);
+      if (unload?.incarnation === incarnation || incarnation.unload?.pid === event.pid) return;
+    }
+    let unload = unloads.get(event.pid);
+    if (unload === undefined || unload.free !== undefined) {
+      settle(unload, event);
+      unload = start(event, undefined);
+    }
+    incarnation.initFailed =
+      unload.enter === undefined &&
+      incarnation.load?.pid === event.pid &&
+      event.seq > (incarnation.load?.seq ?? 0);
+    unload.incarnation = incarnation;
+    unload.identified = 'named';
+    unload.free = event;
+    incarnation.unload = unload;
+    incarnation.free = event;
+    incarnation.state = 'freed';
+  }
+
+  /** The unload is over: what was outstanding when the text went? */
+  function settle(unload: Unload | undefined, at: Event | undefined): void {
+    if (unload === undefined) return;
+    unloads.delete(unload.pid);
+    const incarnation = unload.incarnation;
+    if (unload.free === undefined || incarnation === undefined) {
+      for (const call of unload.returned) after.delete(call);
+      return;
+    }
+    unload.done = at;
+    const isOurs = (call: Call) =>
+      call.entry.seq < unload.free!.seq && isInTextOf(call, incarnation, unload, all);
+    const lateReturns = unload.returned.filter((call) => call.returned!.seq > unload.free!.seq);
+    const inFlight = [
+      ...calls.inFlight().filter((call) => call.entry.pid !== unload.pid || call.entry.context !== 'task'),
+      ...lateReturns,
+    ].filter(isOurs);
+    const returned = unload.returned.filter((call) => call.returned!.seq < unload.free!.seq && isOurs(call));
+    const others = unload.returned.splice(0, Infinity, ...returned);
+    tell({
+      type: 'freed',
+      incarnation,
+      unload,
+      outstanding: incarnation.references.open().filter((open) => open.get.seq < unload.free!.seq),
+      usersAtFree: incarnation.count.users,
+      inFlight,
+      pending: deferred.orphan(incarnation, unload.free.seq),
+    });
+    for (const call of others) after.delete(call);
+  }
+
+  /** Unloads seen without their system call's return end when their task or time has moved on. */
+  function settleOld(event: Event): void {
+    for (const unload of unloads.values()) {
+      if (unload.free === undefined || unload.enter !== undefined) continue;
+      if (event.ts - unload.free.ts > SETTLED_NS) settle(unload, event);
+    }
+  }
+
+  /** The system call printed only a pointer to the name: what else could be going? */
+  function inferTarget(unload: Unload): void {
+    const candidates = all.filter(
+      ({ state, count, first }) => state === 'live' && count.users <= 0 && first.seq < unload.start.seq,
+    );
+    const touched = candidates.filter(({ module }) =>
+      calls.inFlight().some((call) => call.entry.pid === unload.pid && call.entry.fn.module === module),
+    );
+    const only = candidates.length === 1 ? candidates[0] : touched.length === 1 ? touched[0] : undefined;
+    if (only !== undefined) going(unload, only, 'inferred');
+  }
+
+  /** A module with users is not the one that is going. */
+  function mayBeUnloaded(call: Call): boolean {
+    const owner = ownerNow(call, current.values());
+    return owner === undefined || owner.count.users <= 0;
+  }
+
+  return {
+    get underWay() {
+      return [...unloads.values()];
+    },
+    get sawCalls() {
+      return sawCalls;
+    },
+
+    observe(event) {
+      if (unloads.size === 0) return;
+      settleOld(event);
+      for (const order of after.values()) order.observe(event);
+    },
+
+    syscallEntered(event) {
+      if (event.syscall !== 'delete_module') return;
+      sawCalls = true;
+      settle(unloads.get(event.pid), event);
+      const unload = start(event, event);
+      const named = event.module === undefined ? undefined : current.get(event.module);
+      // Refused while in use; only a module without users is going from here on.
+      if (named !== undefined && named.state === 'live') {
+        unload.incarnation = named;
+        unload.identified = 'named';
+      }
+    },
+
+    syscallReturned(event) {
+      if (event.syscall !== 'delete_module') return;
+      const unload = unloads.get(event.pid);
+      if (unload === undefined) return;
+      unload.ret = event.ret;
+      if (unload.free === undefined && event.ret < 0) {
+        settle(unload, event);
+        tell({ type: 'unload-refused', unload, exit: event });
+      } else settle(unload, event);
+    },
+
+    freed,
+    freeReturned: (event) => settle(unloads.get(event.pid), event),
+
+    callEntered(call) {
+      const { entry } = call;
+      const unload = unloads.get(entry.pid);
+      if (unload === undefined || unload.exit !== undefined || unload.free !== undefined) return;
+      if (entry.context === 'softirq' || entry.context === 'hardirq') return;
+      // The first function of a module that the unloading task runs is that module's exit.
+      unload.exit = call;
+      const owner = ownerNow(call, current.values());
+      if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed') {
+        going(unload, owner, 'named');
+      }
+    },
+
+    callReturned(call) {
+      const returned = call.returned!;
+      for (const unload of unloads.values()) {
+        if (unload.pid === returned.pid || call === unload.exit || !mayBeUnloaded(call)) continue;
+        unload.returned.push(call);
+        after.set(call, afterReturn(returned, deferred.queueOf(returned.pid)));
+      }
+    },
+
+    orderedBefore: (call, pid) => after.get(call)?.orders(pid),
+
+    end(last) {
+      for (const unload of [...unloads.values()]) {
+        if (unload.free !== undefined) settle(unload, last);
+        else if (unload.incarnation === undefined) inferTarget(unload);
+      }
+    },
+  };
+}
