@@ -30,9 +30,13 @@ export function describeUsage({ code, message }: CommanderError, command: string
 
 const RANK: Readonly<Record<Severity, number>> = { error: 2, warning: 1, note: 0 };
 
+export function isAsGrave(severity: Severity, as: Severity): boolean {
+  return RANK[severity] >= RANK[as];
+}
+
 /** A capture of which more lines are broken than read, or more events lost than kept, proves nothing by silence. */
 export function statusOf(report: Report, failOn: Severity, allowGaps: boolean): number {
-  if (report.findings.some(({ severity }) => RANK[severity] >= RANK[failOn])) return EXIT.findings;
+  if (report.findings.some(({ severity }) => isAsGrave(severity, failOn))) return EXIT.findings;
   const damaged = report.inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
   return damaged && !allowGaps && report.findings.every(({ severity }) => severity === 'note')
     ? EXIT.damaged

@@ -2,9 +2,13 @@
 import type { Style } from '../report/layout.ts';
 
 interface Output {
-  write(text: string): unknown;
+  /** @param written called when it is on its way */
+  write(text: string, written?: () => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  /** Absent where it is no file of this process. */
+  readonly fd?: number;
 }
 
 export interface Io {

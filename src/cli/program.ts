@@ -12,6 +12,8 @@ export interface Run {
 /** In the order in which --help lists them. */
 const commands = {
   analyze: async () => (await import('./commands/analyze.ts')).registerAnalyze,
+  report: async () => (await import('./commands/report.ts')).registerReport,
+  tail: async () => (await import('./commands/tail.ts')).registerTail,
   holders: async () => (await import('./commands/holders.ts')).registerHolders,
   'why-busy': async () => (await import('./commands/why-busy.ts')).registerWhyBusy,
   balance: async () => (await import('./commands/balance.ts')).registerBalance,

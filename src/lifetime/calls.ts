@@ -38,7 +38,12 @@ export interface CallTracker {
   effects(
     name: string,
     module: string,
-  ): { readonly returned: number; readonly nets: ReadonlyMap<number, number> };
+  ): {
+    readonly returned: number;
+    readonly nets: ReadonlyMap<number, number>;
+    /** The latest call that neither took nor gave anything. */
+    readonly empty: Call | undefined;
+  };
   /** Was a return probe on this function, as far as this capture shows? */
   returnsAreSeen(call: Call): boolean;
 }
@@ -58,7 +63,7 @@ export function createCallTracker(): CallTracker {
   function statsOf(name: string, module: string | undefined) {
     let stats = seen.get(name);
     if (stats === undefined) {
-      stats = { entries: 0, returns: 0, module, nets: new Map() };
+      stats = { entries: 0, returns: 0, module, nets: new Map(), empty: undefined };
       seen.set(name, stats);
     }
     return stats;
@@ -128,6 +133,7 @@ export function createCallTracker(): CallTracker {
         call.returned = event;
         const stats = statsOf(call.name, call.entry.fn.module);
         stats.returns++;
+        if (call.net === undefined) stats.empty = call;
         for (const [module, net] of call.net ?? []) {
           let nets = stats.nets.get(module);
           if (nets === undefined) {
@@ -159,7 +165,7 @@ export function createCallTracker(): CallTracker {
 
     effects(name, module) {
       const stats = seen.get(name);
-      return { returned: stats?.returns ?? 0, nets: stats?.nets.get(module) ?? NO_NETS };
+      return { returned: stats?.returns ?? 0, nets: stats?.nets.get(module) ?? NO_NETS, empty: stats?.empty };
     },
 
     inFlight() {
@@ -188,6 +194,7 @@ interface FunctionStats {
   readonly module: string | undefined;
   /** By module whose references it took or gave back. */
   readonly nets: Map<string, Map<number, number>>;
+  empty: Call | undefined;
 }
 
 const NO_NETS: ReadonlyMap<number, number> = new Map();

@@ -81,7 +81,7 @@ function judge(
   const place = placeName(reference.taker);
   const others = [...incarnation.references.sites.values()]
     .flatMap((other) => [...other.open].slice(0, 3))
-    .filter((open) => open !== reference && open.family !== 'tracer')
+    .filter((open) => open.taker !== reference.taker && open.family !== 'tracer')
     .slice(0, 5);
   return makeFinding({
     rule: 'ref-leak',
@@ -169,14 +169,20 @@ function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): 
   if (incarnation.nth > 1 || site.partners.size !== 1) return undefined;
   const giver = [...site.partners.keys()][0]!.symbol;
   if (giver === undefined) return undefined;
-  const { returned, nets } = ledger.calls.effects(giver, incarnation.module);
+  const { returned, nets, empty } = ledger.calls.effects(giver, incarnation.module);
   const [usual] = [...nets].sort((a, b) => b[1] - a[1])[0] ?? [];
   if (usual === undefined || usual >= 0 || returned * -usual !== site.gets) return undefined;
   return {
     certain: true,
     count: site.open.size,
     text: `${giver}() was called for each of the ${site.gets} taken there, and gave back ${site.puts}`,
-    proof: [],
+    proof:
+      empty?.returned === undefined
+        ? []
+        : [
+            evidence(`enters ${callName(empty)}`, empty.entry),
+            evidence('returns without module_put', empty.returned),
+          ],
   };
 }
 

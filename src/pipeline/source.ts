@@ -55,15 +55,45 @@ async function* counted(
   }
 }
 
-/** gzip is recognised by its magic, never by the file's name. */
+/** gzip and zstd are recognised by their magic, never by the file's name. */
 async function* unpack(path: string, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   const { value: first } = await chunks.next();
   if (first === undefined) return;
-  if (first[0] !== 0x1f || first[1] !== 0x8b) {
+  if (first[0] === 0x1f && first[1] === 0x8b) yield* gunzipped(path, first, chunks);
+  else if (first.length >= 4 && first.readUInt32LE(0) === ZSTD_MAGIC) yield* unzstd(path, first, chunks);
+  else {
     yield first;
     yield* chunks;
-    return;
   }
+}
+
+const ZSTD_MAGIC = 0xfd2fb528;
+
+async function* unzstd(path: string, first: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  // Loaded when needed; Node 20 has no zstd of its own.
+  const { Decompress } = await import('fzstd');
+  let out: Buffer[] = [];
+  const stream = new Decompress((chunk) => out.push(Buffer.from(chunk)));
+  try {
+    stream.push(first);
+    for await (const chunk of chunks) {
+      yield* out;
+      out = [];
+      stream.push(chunk);
+    }
+    stream.push(new Uint8Array(0), true);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw damaged(path, error);
+  }
+  yield* out;
+}
+
+async function* gunzipped(
+  path: string,
+  first: Buffer,
+  chunks: AsyncGenerator<Buffer>,
+): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: CHUNK });
   const feed = (async () => {
     const drained = () => new Promise<void>((resolve) => gunzip.once('drain', resolve));
@@ -76,12 +106,16 @@ async function* unpack(path: string, chunks: AsyncGenerator<Buffer>): AsyncGener
     for await (const chunk of gunzip) yield chunk;
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(
-      'noinput',
-      `${path}: cannot be unpacked: ${reason(error)}`,
-      'the file is cut off or damaged',
-    );
+    throw damaged(path, error);
   }
+}
+
+function damaged(path: string, error: unknown): UserError {
+  return new UserError(
+    'noinput',
+    `${path}: cannot be unpacked: ${reason(error)}`,
+    'the file is cut off or damaged',
+  );
 }
 
 function reason(error: unknown): string {

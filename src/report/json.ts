@@ -1,7 +1,16 @@
 /** The very object, for programs. It may end up in a terminal all the same, so what could act there is escaped,
  *  which JSON can and its readers undo. */
 export function toJson(value: object): string {
-  const text = JSON.stringify(value, undefined, 1).replace(
+  return written(value, 1);
+}
+
+/** The same in one line. */
+export function toJsonLine(value: object): string {
+  return written(value, undefined);
+}
+
+function written(value: object, indent: number | undefined): string {
+  const text = JSON.stringify(value, undefined, indent).replace(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

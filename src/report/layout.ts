@@ -9,9 +9,15 @@ export interface Style {
   readonly color: boolean;
 }
 
-type Ink = 'red' | 'yellow' | 'dim' | 'bold';
+type Ink = 'red' | 'yellow' | 'dim' | 'bold' | 'reverse';
 
-const CODES: Readonly<Record<Ink, string>> = { red: '31', yellow: '33', dim: '2', bold: '1' };
+const CODES: Readonly<Record<Ink, string>> = {
+  red: '31',
+  yellow: '33',
+  dim: '2',
+  bold: '1',
+  reverse: '7',
+};
 
 export function paint(text: string, ink: Ink, style: Style): string {
   return style.color ? `\u001b[${CODES[ink]}m${text}\u001b[0m` : text;

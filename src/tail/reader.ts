@@ -36,6 +36,8 @@ export interface TailReader {
   restart(reason: 'truncated' | 'replaced'): void;
   /** With `onlyNew`: what was pushed until now is read for what it tells about the rest, and not judged. */
   skipUntilHere(): void;
+  /** Nothing more is judged, not even what was pushed with what led to this. */
+  halt(): void;
   /** @param stopped by whoever watches, who may do so before anything came
    *  @throws UserError when it is no capture that can be followed */
   end(stopped: boolean): Report;
@@ -80,6 +82,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   const marks: { readonly at: number; readonly pushed: number }[] = [];
   let fed = 0;
   let stacks = false;
+  let halted = false;
 
   const current = () => intakes.at(-1)!;
   const sink: Sink = {
@@ -121,6 +124,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   function feed(items: readonly Item[]): void {
     const input = intakes.length - 1;
     for (const item of items) {
+      if (halted) return;
       if (item.kind === 'lost') {
         const { count = null, line } = { ...item.lost };
         tellGap('lost', count, line);
@@ -231,7 +235,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     tick(now) {
       if (splitter === undefined) {
         if (headSize === 0) return undefined;
-        if (!tryToDecide(now)) return PATIENCE_MS;
+        if (!tryToDecide(now)) return STACK_MS;
         readHead(now);
       }
       const prompt = !stacks && fed >= TELLING_EVENTS && current().facts.ordered !== false;
@@ -274,6 +278,10 @@ export function createTailReader(options: ReaderOptions): TailReader {
     skipUntilHere() {
       if (splitter === undefined && headSize > 0) skipBytes = headSize;
       else skipping = false;
+    },
+
+    halt() {
+      halted = true;
     },
 
     end(stopped) {

@@ -23,7 +23,10 @@ export function createStateWatch(ledger: Ledger, tell: (line: TailLine) => void)
     const before = modules.get(module);
     if (before !== undefined && before.nth < nth) check(before);
     if (before === undefined || before.nth <= nth) modules.set(module, incarnation);
+    const known = told.has(incarnation);
     told.set(incarnation, state);
+    // Mentioned before anything was seen to change it; loading takes references before module_load.
+    if (!known && state === 'live' && incarnation.initDone === undefined) return;
     const event = ledger.last ?? incarnation.last;
     tell({
       type: 'state',

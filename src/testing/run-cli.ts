@@ -22,8 +22,9 @@ export async function runCli(args: readonly string[], terminal: Terminal = {}): 
   const output = (name: 'stdout' | 'stderr') => ({
     isTTY,
     columns,
-    write: (text: string) => {
+    write: (text: string, done?: () => void) => {
       written[name] += text;
+      done?.();
     },
   });
   let time = 0;

@@ -6,7 +6,7 @@ import { plural, span } from '../layout.ts';
 import { eventInWords, outlive } from '../text.ts';
 import { laneCells, lanesOf } from './lanes.ts';
 import { type Html, html, sentence } from './markup.ts';
-import { findingId, lineOf, moduleId, pathName, timeOf } from './names.ts';
+import { type IdOf, lineOf, moduleId, pathName, timeOf } from './names.ts';
 import { should } from './should.ts';
 
 export const CERTAINTY: Readonly<Record<Finding['certainty'], string>> = {
@@ -19,30 +19,50 @@ export const CERTAINTY: Readonly<Record<Finding['certainty'], string>> = {
 const EVIDENCE = 40;
 const CANDIDATES = 4;
 
-export function story(finding: Finding, report: Report, rule: RuleAnswer | undefined): Html {
-  const { severity, certainty, module, title, detail, because, race, candidates = [], fix, fingerprint } = finding;
-  const id = findingId(finding);
+export function story(finding: Finding, report: Report, rule: RuleAnswer | undefined, idOf: IdOf): Html {
+  const {
+    severity,
+    certainty,
+    module,
+    title,
+    detail,
+    because,
+    race,
+    candidates = [],
+    fix,
+    fingerprint,
+  } = finding;
+  const id = idOf(finding);
+  const how = html`
+${evidenceTable(finding, report)}
+<dl class="told">
+${race === undefined ? undefined : html`<dt>Margin</dt><dd>${span(race.margin_ns)}${race.ordered ? ', ordered' : ', by luck'}: ${sentence(race.witness)}</dd>`}
+${because === undefined ? undefined : html`<dt>Doubt</dt><dd>${sentence(because)}</dd>`}
+${candidates
+  .slice(0, CANDIDATES)
+  .map(
+    ({ symbol, task, reading }) =>
+      html`<dt>Or</dt><dd><code>${symbol}</code> for ${task.comm}/${task.pid} ${sentence(reading)}</dd>`,
+  )}
+${outlive(finding, report).map((text) => html`<dt>Wait</dt><dd>${sentence(text)}</dd>`)}
+</dl>
+<div class="fix"><h4>What to do</h4><p>${sentence(fix.text)}</p><p class="small">Pattern: ${fix.pattern}.${fix.reference === undefined ? undefined : html` Mended like this before: ${fix.reference}.`}</p></div>
+${rule === undefined ? undefined : ruleStory(rule)}
+<p class="small source">In the capture: <code>${sourceLines(finding, report)}</code></p>`;
+  // A trace-gap that is everybody's has no module; `*` stands for all.
+  const where =
+    module === '*'
+      ? html`the whole capture`
+      : html`<a class="module" href="#${moduleId(module)}">${module}</a>`;
   return html`
 <article class="finding ${severity}" id="${id}" aria-labelledby="${id}-title" data-severity="${severity}" data-module="${module}" tabindex="-1">
-<p class="tags"><strong class="severity">${severity}</strong> <span class="rule">${finding.rule}</span> in <a class="module" href="#${moduleId(module)}">${module}</a> <span class="certainty" title="${CERTAINTY[certainty]}">${certainty}</span> <a class="anchor" href="#${id}" aria-label="Link to this finding">#${fingerprint.slice(0, 8)}</a></p>
+<p class="tags"><strong class="severity">${severity}</strong> <span class="rule">${finding.rule}</span> in ${where} <span class="certainty" title="${CERTAINTY[certainty]}">${certainty}</span> <a class="anchor" href="#${id}" aria-label="Link to this finding">#${fingerprint.slice(0, 8)}</a></p>
 <h3 id="${id}-title">${sentence(title)}.</h3>
 <dl class="told">
 <dt>Expected</dt><dd>${sentence(should[finding.rule])}</dd>
 <dt>What happened</dt><dd>${sentence(detail)}</dd>
 </dl>
-${evidenceTable(finding, report)}
-<dl class="told">
-${race === undefined ? undefined : html`<dt>Margin</dt><dd>${span(race.margin_ns)}${race.ordered ? ', ordered' : ', by luck'}: ${sentence(race.witness)}</dd>`}
-${because === undefined ? undefined : html`<dt>Doubt</dt><dd>${sentence(because)}</dd>`}
-${candidates.slice(0, CANDIDATES).map(
-  ({ symbol, task, reading }) =>
-    html`<dt>Or</dt><dd><code>${symbol}</code> for ${task.comm}/${task.pid} ${sentence(reading)}</dd>`,
-)}
-${outlive(finding, report).map((text) => html`<dt>Wait</dt><dd>${sentence(text)}</dd>`)}
-</dl>
-<div class="fix"><h4>What to do</h4><p>${sentence(fix.text)}</p><p class="small">Pattern: ${fix.pattern}.${fix.reference === undefined ? undefined : html` Mended like this before: ${fix.reference}.`}</p></div>
-${rule === undefined ? undefined : ruleStory(rule)}
-<p class="small source">In the capture: <code>${sourceLines(finding, report)}</code></p>
+${severity === 'note' ? html`<details><summary>Evidence, and what to do</summary>${how}</details>` : how}
 </article>`;
 }
 
@@ -57,7 +77,7 @@ function evidenceTable(finding: Finding, report: Report): Html {
 <tr class="${isFree(item) ? 'freed' : ''}">
 <td class="time">${timeOf(item.ns, report.inputs, item.input)}${before === undefined ? undefined : html`<span class="gap">${gap(before, item, report)}</span>`}</td>
 <td class="graph lanes-${lanes.count}">${laneCells(lanes, row)}</td>
-<td class="event"><span class="what">${sentence(eventInWords(item, finding.module))}</span><span class="where"><span class="task tone-${lanes.of[row]!}">${item.task.comm}/${item.task.pid}</span>${item.cpu < 0 ? undefined : html` <span>CPU ${item.cpu}</span>`} <span class="context ${item.context}">${contextInWords(item)}</span></span>${stackOf(item.stack)}</td>
+<td class="event"><span class="what">${sentence(eventInWords(item, finding.module))}</span><span class="where"><span class="task tone-${lanes.of[row]!}">${item.task.comm}/${item.task.pid}</span>${item.cpu < 0 ? undefined : html` <span>CPU ${item.cpu}</span>`} <span class="in-${item.context}">${contextInWords(item)}</span></span>${stackOf(item.stack)}</td>
 <td class="line">${lineOf(item, report.inputs)}</td>
 </tr>`;
   });

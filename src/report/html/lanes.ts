@@ -47,12 +47,15 @@ export function lanesOf(finding: Finding): Lanes {
 }
 
 function barsOf(finding: Finding, lanes: readonly number[]): Bar[] {
-  const { evidence } = finding;
+  const { evidence, rule } = finding;
+  // Where the count does not add up, a get and a put that stand side by side are no pair.
+  if (rule === 'trace-gap') return [];
   return evidence.flatMap((item, from) => {
     const end = endOf(item);
     if (end === undefined) return [];
     const to = evidence.findIndex(
-      (later, row) => row > from && later.event === end && lanes[row] === lanes[from] && sameCall(item, later),
+      (later, row) =>
+        row > from && later.event === end && lanes[row] === lanes[from] && sameCall(item, later),
     );
     if (to < 0 && !lasts(item, finding)) return [];
     return [{ lane: lanes[from]!, from, to: to < 0 ? evidence.length : to }];
@@ -60,7 +63,8 @@ function barsOf(finding: Finding, lanes: readonly number[]): Bar[] {
 }
 
 function endOf({ event }: Evidence): string | undefined {
-  if (event.endsWith('_entry')) return event.replace(/_entry$/, event.startsWith('function') ? '_return' : '_exit');
+  if (event.endsWith('_entry'))
+    return event.replace(/_entry$/, event.startsWith('function') ? '_return' : '_exit');
   if (event === 'syscall_enter') return 'syscall_exit';
   if (event === 'module_get') return 'module_put';
   return undefined;
@@ -82,6 +86,8 @@ function lasts({ event, symbol }: Evidence, { rule, certainty, culprit }: Findin
 
 /** Decoration: the row says the same in words. */
 export function laneCells(lanes: Lanes, row: number): Html {
-  const cells = lanes.cells[row]!.map((names, lane) => html`<span class="lane tone-${lane} ${names}"></span>`);
+  const cells = lanes.cells[row]!.map(
+    (names, lane) => html`<span class="lane tone-${lane} ${names}"></span>`,
+  );
   return html`<span class="lanes" aria-hidden="true">${cells}</span>`;
 }

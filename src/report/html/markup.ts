@@ -52,7 +52,7 @@ export function sourceHash(source: Html): string {
 
 //                    +- call        +- symbol or module    +- command or option
 const CODE =
-  /([A-Za-z_][\w.]*\(\)|\b[A-Za-z]\w*_\w+(?:\.\w+)*|\.owner\b|\bmod(?:probe|life) [a-z-]+|\brmmod\b(?!\/))/;
+  /([A-Za-z_][\w.]*\(\)|\b(?:__\w+|[A-Za-z]\w*_\w+(?:\.\w+)*)(?: \[\w+\])?|\.owner\b|\bmod(?:probe|life) [a-z-]+|\brmmod\b(?!\/))/;
 
 /** A sentence in which the names of functions and modules are set as code. */
 export function sentence(text: string): Html {

@@ -3,8 +3,19 @@ import { fingerprint } from '../../model/fingerprint.ts';
 import type { Finding, InputSummary } from '../../model/report.ts';
 import { clockTime } from '../layout.ts';
 
-export function findingId({ fingerprint }: Finding): string {
-  return `finding-${fingerprint}`;
+/** What links to a finding, and lists, go by. */
+export type IdOf = (finding: Finding) => string;
+
+/** A fingerprint tells kinds of findings apart; of several of a kind the first has the plain link. */
+export function findingIds(findings: readonly Finding[]): IdOf {
+  const times = new Map<string, number>();
+  const ids = new Map<Finding, string>();
+  for (const finding of findings) {
+    const nth = (times.get(finding.fingerprint) ?? 0) + 1;
+    times.set(finding.fingerprint, nth);
+    ids.set(finding, `finding-${finding.fingerprint}${nth === 1 ? '' : `-${nth}`}`);
+  }
+  return (finding) => ids.get(finding)!;
 }
 
 /** Readable where the name is that of a real module; a damaged trace may say anything. */

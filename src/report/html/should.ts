@@ -6,8 +6,7 @@ export const should: Readonly<Record<RuleId, string>> = {
     'Whoever takes a reference to a module gives it back when done. Until then the module cannot be unloaded.',
   'put-without-get':
     'Each module_put() gives back one reference that the same path took. One too many takes it from somebody else, whose module may then be unloaded under their feet.',
-  'put-after-failed-get':
-    'When try_module_get() fails, nothing was taken, so there is nothing to give back.',
+  'put-after-failed-get': 'When try_module_get() fails, nothing was taken, so there is nothing to give back.',
   'unprotected-get':
     'Something must keep a module loaded before a reference to it is taken; code of the module itself cannot, since it may be freed while it runs.',
   'early-put':

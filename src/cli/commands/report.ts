@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import type { Run } from '../program.ts';
+
+interface Options {
+  output?: string;
+  format?: string;
+}
+
+/** Where it goes when nobody says and stdout is a terminal, which no one wants to see HTML in. */
+const FILE = 'modlife-report.html';
+
+export function registerReport(program: Command, { io }: Run): void {
+  program
+    .command('report')
+    .description('one HTML file: the verdict, each finding as a story, each module over time')
+    .argument('[capture...]', 'files; - is stdin')
+    .option('-o, --output <file>', `write there; - is stdout (default: ${FILE}, or stdout into a pipe)`)
+    .option('--format <name>', 'read as this format instead of recognising it')
+    .addHelpText(
+      'after',
+      `
+The file needs no network and no server. The exit status does not depend on what
+was found: modlife analyze is the one to fail a build with.
+
+Example: modlife report -o boot.html boot.trace`,
+    )
+    .action(async (paths: string[], { output, format }: Options) => {
+      const { inputsOf } = await import('../inputs.ts');
+      const inputs = inputsOf(paths, 'report', io);
+      const [{ read }, { createDossier }, { toHtml }, { pageAssets }, { refuseInput, writeAside }] =
+        await Promise.all([
+          import('../read.ts'),
+          import('../../questions/dossier.ts'),
+          import('../../report/html/page.ts'),
+          import('../page-assets.ts'),
+          import('../write-aside.ts'),
+        ]);
+      const file = output ?? (io.stdout.isTTY === true ? FILE : '-');
+      if (file !== '-') refuseInput(file, inputs);
+      const keeper = createDossier();
+      const analysis = await read(inputs, { format, onChange: keeper.change }, io);
+      const page = toHtml(keeper.dossier(analysis), pageAssets());
+      if (file === '-') {
+        io.stdout.write(page);
+        return;
+      }
+      writeAside(file, page);
+      const { error, warning, note } = analysis.report.summary;
+      io.stderr.write(`modlife: wrote ${file}: errors ${error}, warnings ${warning}, notes ${note}\n`);
+    });
+}

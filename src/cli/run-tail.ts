@@ -1,0 +1,113 @@
+/** `tail` from its options to its exit status: joins the source, what tells of it, and how it ends. */
+import type { Report, Severity } from '../model/report.ts';
+import type { TailLine } from '../model/tail-lines.ts';
+import { badLines } from '../report/bad-lines.ts';
+import { toJsonLine } from '../report/json.ts';
+import { printable } from '../report/printable.ts';
+import { toTailLine } from '../report/tail-line.ts';
+import { toText } from '../report/text.ts';
+import { createRunner } from '../tail/run-program.ts';
+import { tail } from '../tail/tail.ts';
+import { createViewMaker } from '../tail/view.ts';
+import { EXIT, isAsGrave, statusOf } from './exit.ts';
+import { type Io, styleOf } from './io.ts';
+import { createOutlet } from './outlet.ts';
+import { openScreen } from './screen.ts';
+
+interface TailCommand {
+  readonly path: string;
+  readonly format: string | undefined;
+  readonly onlyNew: boolean | undefined;
+  readonly verbose: boolean;
+  readonly failOn: Severity | undefined;
+  readonly exec: readonly string[] | undefined;
+  /** `screen` is `plain` where there is none. */
+  readonly shape: 'json' | 'plain' | 'screen';
+}
+
+type Told = Exclude<TailLine, { type: 'summary' }>;
+
+/** As much may wait for a slow reader; more of what is no finding is left out and counted. */
+const WAITING = 1 << 24;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** @returns the exit status */
+export async function runTail(command: TailCommand, io: Io): Promise<number> {
+  const { path, format, onlyNew, verbose, failOn, exec } = command;
+  const style = styleOf(io);
+  const onScreen = command.shape === 'screen' && io.stdout.isTTY === true;
+  const outlet = createOutlet(io, () => following.stop());
+  const troubles: string[] = [];
+  const runner =
+    exec === undefined ? undefined : createRunner(exec, toJsonLine, (trouble) => complain(trouble));
+  let failed = false;
+  let untold = 0;
+
+  function complain(trouble: string): void {
+    const line = `modlife: ${printable(trouble)}\n`;
+    if (onScreen) troubles.push(line);
+    else io.stderr.write(line);
+  }
+
+  function write(line: Told): void {
+    const clock = following.reader.inputs.at(-1)?.clock ?? 'none';
+    outlet.write(command.shape === 'json' ? toJsonLine(line) : toTailLine(line, clock, style));
+  }
+
+  function print(line: Told): void {
+    if (outlet.pending > WAITING && line.type !== 'finding' && line.type !== 'withdrawn') {
+      untold++;
+      return;
+    }
+    tellUntold();
+    write(line);
+  }
+
+  function tellUntold(): void {
+    if (untold === 0) return;
+    const lost = untold;
+    untold = 0;
+    write({ type: 'gap', reason: 'output', lost, input: 0, line: 0 });
+  }
+
+  function tell(line: TailLine): void {
+    if (failed || line.type === 'summary') return;
+    if (onScreen) views.tell(line);
+    else print(line);
+    if (line.type !== 'finding' || line.provisional === true) return;
+    runner?.run(line.finding);
+    if (failOn !== undefined && isAsGrave(line.finding.severity, failOn)) {
+      failed = true;
+      following.halt();
+    }
+  }
+
+  const following = tail({ path, format, onlyNew, references: verbose, tell });
+  const views = createViewMaker(path, following.reader);
+  const stop = () => following.stop();
+  for (const signal of SIGNALS) process.once(signal, stop);
+  const screen = onScreen
+    ? openScreen({
+        io,
+        outlet,
+        stdinTaken: path === '-',
+        view: (selected) => views.view(performance.now(), selected),
+        quit: stop,
+      })
+    : undefined;
+  let report: Report;
+  try {
+    report = await following.ended;
+  } finally {
+    screen?.close();
+    // From here on a signal ends it at once.
+    for (const signal of SIGNALS) process.off(signal, stop);
+  }
+  tellUntold();
+  outlet.write(command.shape === 'json' ? toJsonLine({ type: 'summary', report }) : toText(report, style));
+  await Promise.all([outlet.drained(), runner?.settled()]);
+  const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
+  io.stderr.write(badLines(report.inputs, following.reader.bad, width));
+  for (const trouble of troubles) io.stderr.write(trouble);
+  return failed ? EXIT.findings : statusOf(report, failOn ?? 'error', false);
+}

@@ -1,0 +1,104 @@
+/** Follows a source until it ends or is told to stop. The only place with timers: reader.ts does the work. */
+import type { Report } from '../model/report.ts';
+import type { TailLine } from '../model/tail-lines.ts';
+import { createTailReader, type TailReader } from './reader.ts';
+import { type Following, follow } from './source.ts';
+
+export interface TailOptions {
+  readonly path: string;
+  readonly format?: string | undefined;
+  /** Only what comes from now on. */
+  readonly onlyNew?: boolean | undefined;
+  /** Tell each reference taken and given back, too. */
+  readonly references?: boolean | undefined;
+  /** Everything there is to tell but the summary, as it becomes known. */
+  readonly tell: (line: TailLine) => void;
+}
+
+export interface Tail {
+  readonly reader: TailReader;
+  /** The normal end: what has come by now is read. */
+  stop(): void;
+  /** Nothing after the last thing told counts. */
+  halt(): void;
+  /** Fails for what the user can mend, and for what whoever is told could not do. */
+  readonly ended: Promise<Report>;
+}
+
+export function tail(options: TailOptions): Tail {
+  const reader = createTailReader(options);
+  let following: Following | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let over = false;
+  let succeed: (report: Report) => void;
+  let fail: (error: unknown) => void;
+  const ended = new Promise<Report>((resolve, reject) => {
+    succeed = resolve;
+    fail = reject;
+  });
+
+  /** Whatever goes wrong in a callback ends the run instead of the process. */
+  function guarded(work: () => void): void {
+    if (over) return;
+    try {
+      work();
+    } catch (error) {
+      close();
+      fail(error);
+    }
+  }
+
+  function close(): void {
+    over = true;
+    clearTimeout(timer);
+    following?.stop();
+  }
+
+  function finish(stopped: boolean): void {
+    guarded(() => {
+      const report = reader.end(stopped);
+      close();
+      succeed(report);
+    });
+  }
+
+  function arm(): void {
+    if (timer !== undefined || over) return;
+    const wait = reader.tick(performance.now());
+    if (wait === undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      guarded(arm);
+    }, wait);
+  }
+
+  guarded(() => {
+    following = follow(options.path, {
+      data: (bytes) =>
+        guarded(() => {
+          reader.push(bytes, performance.now());
+          arm();
+        }),
+      restart: (reason) => guarded(() => reader.restart(reason)),
+      caughtUp: () => guarded(() => reader.skipUntilHere()),
+      end: () => finish(false),
+      error: (error) =>
+        guarded(() => {
+          throw error;
+        }),
+    });
+  });
+
+  return {
+    reader,
+    stop() {
+      guarded(() => following?.flush());
+      finish(true);
+    },
+    halt() {
+      reader.halt();
+      setImmediate(finish, true);
+    },
+    ended,
+  };
+}
