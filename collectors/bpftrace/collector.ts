@@ -138,6 +138,9 @@ function createParser(sink: Sink): Parser {
       if (source.startsWith('{"type":')) json(source, line);
       else text(source, line);
     },
+    idle() {
+      if (open && !isCommOpen(open.text)) finish();
+    },
     end() {
       finish();
       // bpftrace does not tell when it is stopped with its buffers full.

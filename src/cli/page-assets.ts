@@ -7,7 +7,8 @@ import type { Assets } from '../report/html/page.ts';
 
 export function pageAssets(): Assets {
   // The UMD build is no export of the package; it lies beside its main file.
-  const chartJs = dirname(createRequire(import.meta.url).resolve('chart.js'));
+  const require = createRequire(import.meta.url);
+  const chartJs = dirname(require.resolve('chart.js'));
   // Not compiled, so they are read from src/ by the compiled program, too.
   const own = join(packageRoot(), 'src', 'report', 'html');
   return {

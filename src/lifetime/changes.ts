@@ -91,6 +91,8 @@ export type Change =
       readonly usersAfter: number;
       readonly within: Call | undefined;
     }
+  /** `reference.missedBy` returned without giving it back; its put may yet come. */
+  | { readonly type: 'missed-put'; readonly incarnation: Incarnation; readonly reference: Reference }
   /** A put that no known reference explains. */
   | {
       readonly type: 'unmatched-put';

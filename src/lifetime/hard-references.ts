@@ -182,7 +182,9 @@ export function createHardReferences(
         ({ get, missedBy, taker }) =>
           get.seq < call.entry.seq && missedBy === undefined && gaveBack(incarnation, taker, call.name),
       );
-      if (held !== undefined) held.missedBy = call;
+      if (held === undefined) continue;
+      held.missedBy = call;
+      tell({ type: 'missed-put', incarnation, reference: held });
     }
   }
 

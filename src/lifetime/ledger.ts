@@ -118,7 +118,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   /** Joins the struct module address, an identity, with the name. */
   function identify(module: string, event: FunctionEntryEvent): void {
     const incarnation = incarnations.current.get(module);
-    if (incarnation !== undefined && incarnation.state !== 'freed') incarnation.address ??= event.args.mod;
+    if (incarnation === undefined || incarnation.state === 'freed') return;
+    if (/^0x[0-9a-f]{1,16}$/.test(event.args.mod ?? '')) incarnation.address ??= event.args.mod;
   }
 
   return {

@@ -50,11 +50,22 @@ export interface ModuleLife extends ModuleSummary {
   /** Who holds it when the capture ends. Of its holders the oldest; `holdersLeftOut` more are not listed. */
   readonly atEnd: Held;
   readonly holdersLeftOut: number;
+  /** Each with its most frequent partners only. */
   readonly sites: readonly BalanceRow[];
   readonly sitesLeftOut: number;
   /** Puts that no get in the capture explains. */
   readonly unpaired: number;
+  /** Busiest first. */
   readonly tasks: readonly TaskRow[];
+  readonly tasksLeftOut: number;
+}
+
+/** A line of a capture, as it stands there. */
+export interface SourceLine {
+  /** Index into inputs. */
+  readonly input: number;
+  readonly line: number;
+  readonly text: string;
 }
 
 export interface Dossier {
@@ -68,6 +79,8 @@ export interface Dossier {
   readonly modulesLeftOut: number;
   /** Rules that found something. */
   readonly rules: readonly RuleAnswer[];
+  /** Those that evidence points to, as far as the captures can be read again. */
+  readonly lines: readonly SourceLine[];
   /** A few of the lines that could not be read. */
   readonly unreadable: readonly { readonly at: Place; readonly message: string; readonly text: string }[];
 }

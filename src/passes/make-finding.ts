@@ -3,6 +3,7 @@ import { type Call, functionName } from '../lifetime/calls.ts';
 import type { Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { bareSymbol, placeName } from '../lifetime/sites.ts';
+import type { Lost } from '../model/collector.ts';
 import type { Code, Event } from '../model/event.ts';
 import { fingerprint } from '../model/fingerprint.ts';
 import type { Evidence, Finding, RuleId } from '../model/report.ts';
@@ -116,7 +117,7 @@ export function doubt(
     }
     const told = after?.seq ?? 0;
     if (told >= from.seq && (to === undefined || told <= to.seq)) {
-      return `${count} were lost on CPU ${lost.cpu} before line ${lost.line}`;
+      return `${count} were lost${onCpu(lost)} before line ${lost.line}`;
     }
   }
   const gap = incarnation.gaps.find(({ before }) => to === undefined || before.seq <= to.seq + 64);
@@ -128,6 +129,11 @@ export function doubt(
     return `the last refcnt of ${incarnation.module} does not add up: events went unseen`;
   }
   return undefined;
+}
+
+/** A source that began anew lost what it lost on all of them. */
+export function onCpu({ cpu }: Lost): string {
+  return cpu === undefined ? '' : ` on CPU ${cpu}`;
 }
 
 export function who(event: Event): string {

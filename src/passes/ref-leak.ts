@@ -49,14 +49,41 @@ export const refLeak: Pass = {
   },
 };
 
+/** An open file, a dependency, the loader and the tracer give back by themselves: they hold, they do not leak. */
+function mayLeak({ family }: TakingSite | Reference): boolean {
+  return ['own', 'foreign', 'core', 'hidden'].includes(family);
+}
+
+/** What can be said of a reference while its put may yet come. The verdict has the same fingerprint. */
+export function suspectedLeak(incarnation: Incarnation, reference: Reference): Finding | undefined {
+  const { get, taker, missedBy } = reference;
+  if (missedBy === undefined || !mayLeak(reference)) return undefined;
+  const giver = callName(missedBy);
+  return makeFinding({
+    rule: 'ref-leak',
+    severity: 'warning',
+    certainty: 'possible',
+    incarnation,
+    title: `${placeName(taker)} took a reference to ${incarnation.module} that ${giver} did not give back`,
+    detail: `${who(get)} took it; ${giver}, which gives it back elsewhere, returned in the same task without doing so.`,
+    because: 'a later put would clear it',
+    overturnedBy: 1,
+    culprit: { code: taker, event: get },
+    evidence: [
+      evidence('takes the reference', get, taker),
+      evidence(`enters ${giver}`, missedBy.entry),
+      ...(missedBy.returned === undefined ? [] : [evidence('returns without module_put', missedBy.returned)]),
+    ],
+  });
+}
+
 function judge(
   ledger: Ledger,
   incarnation: Incarnation,
   site: TakingSite,
   refused: readonly Unload[],
 ): Finding | undefined {
-  // An open file, a dependency, the loader and the tracer give back by themselves: they hold, they do not leak.
-  if (site.open.size === 0 || !['own', 'foreign', 'core', 'hidden'].includes(site.family)) return undefined;
+  if (site.open.size === 0 || !mayLeak(site)) return undefined;
   const leaked: { reference: Reference; reason: Reason }[] = [];
   for (const reference of site.open) {
     const reason = whyLeaked(ledger, reference, site, incarnation, refused);

@@ -3,7 +3,7 @@ import type { Gap } from '../lifetime/count.ts';
 import type { Loss } from '../lifetime/ledger.ts';
 import type { Event } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
-import { evidence, makeFinding } from './make-finding.ts';
+import { evidence, makeFinding, onCpu } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 
 /** Losses that the tracer tells, and those that only the count shows. */
@@ -47,7 +47,7 @@ function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
   const uncounted = losses.some(({ lost }) => lost.count === undefined);
   const count = known === 0 ? 'events' : `${uncounted ? 'at least ' : ''}${known} events`;
   const places: Record<Loss['lost']['where'], string> = {
-    before: `on CPU ${first.lost.cpu} before line ${first.lost.line}`,
+    before: `${onCpu(first.lost).trimStart()} before line ${first.lost.line}`.trimStart(),
     head: 'overwritten before the trace was read',
     anywhere: 'at places the tracer does not tell',
   };

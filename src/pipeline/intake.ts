@@ -2,6 +2,7 @@
 import type { Bad, CaptureFacts, Lost, Sink } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 import type { InputSummary } from '../model/report.ts';
+import { implausible, isTime } from './plausible.ts';
 import { createSettler, type Item } from './settle.ts';
 
 export interface Intake {
@@ -48,6 +49,11 @@ export function createIntake(path: string, format: string, input: number): Intak
     if (summary.last === null || event.ts > summary.last) summary.last = event.ts;
   }
 
+  function quote(line: Bad): void {
+    summary.bad++;
+    if (bad.length < QUOTED) bad.push(line);
+  }
+
   return {
     summary,
     facts,
@@ -55,21 +61,26 @@ export function createIntake(path: string, format: string, input: number): Intak
     losses,
     sink: {
       event(event) {
+        const expected = implausible(event);
+        if (expected !== undefined) {
+          quote({ line: event.line, column: 1, message: `expected ${expected}`, text: event.kind });
+          return;
+        }
         event.input = input;
         count(event);
         settler.push(event);
       },
-      lost(lost) {
+      lost(told) {
+        const lost = Number.isSafeInteger(told.count ?? 0) ? told : { ...told, count: 1 };
         summary.lost += lost.count ?? 1;
         losses.push(lost);
         settler.push({ kind: 'lost', lost });
       },
-      bad(line) {
-        summary.bad++;
-        if (bad.length < QUOTED) bad.push(line);
-      },
+      bad: quote,
       facts(more) {
         Object.assign(facts, more);
+        if (!Number.isSafeInteger(facts.cpus ?? 0)) delete facts.cpus;
+        if (!isTime(facts.end ?? 0)) delete facts.end;
         if (facts.kernel !== undefined) summary.kernel = facts.kernel;
         if (facts.cpus !== undefined) summary.cpus = facts.cpus;
         if (facts.end !== undefined) summary.end = facts.end;

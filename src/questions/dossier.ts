@@ -1,6 +1,5 @@
 /** All that the HTML report tells: the findings document and, for each module, its life, count and holders. */
 import type { Change, Incarnation } from '../lifetime/changes.ts';
-import type { BalanceRow } from '../model/answers.ts';
 import type { Dossier, Life, ModuleLife, TaskRow } from '../model/dossier.ts';
 import type { ExecContext, ModuleRefEvent } from '../model/event.ts';
 import type { Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
@@ -8,24 +7,38 @@ import type { Analysis } from '../pipeline/analyze.ts';
 import { balanceBySite } from './balance.ts';
 import { type CountRecorder, createCountRecorder, MOST_POINTS } from './count-series.ts';
 import { explainRule } from './explain.ts';
-import { findIncarnation, heldAt, placeOf } from './held.ts';
+import { heldAt, placeOf } from './held.ts';
+import { sourceLines } from './source-lines.ts';
 
 /** Collects while a capture is read what the ledger does not keep. */
 export interface DossierKeeper {
   change(change: Change): void;
-  dossier(analysis: Analysis): Dossier;
+  /** @param paths of the captures; they are read again for the lines that are quoted */
+  dossier(analysis: Analysis, paths: readonly string[]): Promise<Dossier>;
 }
 
 /** What one page can show and a person can take in; what is left out is counted. */
 const MODULES = 200;
-const LIVES = 50;
-const HOLDERS = 40;
-const SITES = 60;
-const PARTNERS = 8;
-const COMMS = 40;
 const UNREADABLE = 5;
+/** Findings whose lines are quoted. */
+const QUOTED = 150;
 /** Points of all charts together: 1 MB or so of the page. */
-const ALL_POINTS = 60_000;
+const ALL_POINTS = 40_000;
+/** Comms told apart while reading, in each module. */
+const COMMS = 40;
+
+/** Rows for each module: those that matter most are told at length, the others in brief. */
+interface Room {
+  readonly lives: number;
+  readonly holders: number;
+  readonly sites: number;
+  readonly partners: number;
+  readonly tasks: number;
+}
+
+const AT_LENGTH = 12;
+const LENGTHY: Room = { lives: 50, holders: 40, sites: 60, partners: 8, tasks: COMMS };
+const BRIEF: Room = { lives: 10, holders: 5, sites: 8, partners: 3, tasks: 6 };
 
 interface Track {
   readonly counts: CountRecorder;
@@ -105,54 +118,51 @@ export function createDossier(): DossierKeeper {
       }
     },
 
-    dossier(analysis) {
+    async dossier(analysis, paths) {
       const { report, engine, bad } = analysis;
       const names = inOrder(report);
       const shown = names.slice(0, MODULES);
       const series = shareOut(shown.map(({ module }) => tracks.get(module)?.counts ?? createCountRecorder()));
       const balance = balanceBySite(analysis, undefined);
-      const rows = new Map<string, BalanceRow[]>();
-      for (const row of balance.rows) {
-        const ofModule = rows.get(row.module);
-        if (ofModule === undefined) rows.set(row.module, [row]);
-        else ofModule.push(row);
-      }
+      const sites = byModule(balance.rows);
       const unpaired = new Map(balance.unpaired.map(({ module, puts }) => [module, puts]));
-      const loads = new Map<string, Incarnation[]>();
-      for (const incarnation of engine.ledger.incarnations) {
-        const ofModule = loads.get(incarnation.module);
-        if (ofModule === undefined) loads.set(incarnation.module, [incarnation]);
-        else ofModule.push(incarnation);
-      }
+      const loads = byModule(engine.ledger.incarnations);
       const [from, to] = extent(report.inputs, engine.ledger.now);
+
+      function lifeOfModule(summary: ModuleSummary, index: number): ModuleLife {
+        const { module } = summary;
+        const room = index < AT_LENGTH ? LENGTHY : BRIEF;
+        const all = loads.get(module)!;
+        const incarnation = all.findLast(({ state }) => state !== 'freed') ?? all.at(-1)!;
+        const atEnd = heldAt(analysis, incarnation, to, room.holders);
+        const open = atEnd.state === 'freed' ? 0 : incarnation.references.openCount();
+        const rows = sites.get(module) ?? [];
+        const tasks = taskRows(tracks.get(module));
+        return {
+          ...summary,
+          lives: all.slice(-room.lives).map((life) => lifeOf(life, report.inputs)),
+          livesBefore: Math.max(0, all.length - room.lives),
+          series: series[index]!,
+          atEnd,
+          holdersLeftOut: open - atEnd.holders.length,
+          sites: rows
+            .slice(0, room.sites)
+            .map((row) => ({ ...row, partners: row.partners.slice(0, room.partners) })),
+          sitesLeftOut: Math.max(0, rows.length - room.sites),
+          unpaired: unpaired.get(module) ?? 0,
+          tasks: tasks.slice(0, room.tasks),
+          tasksLeftOut: Math.max(0, tasks.length - room.tasks),
+        };
+      }
+
       return {
         report,
         from,
         to,
-        modules: shown.map((summary, index): ModuleLife => {
-          const { module } = summary;
-          const all = loads.get(module) ?? [];
-          const sites = rows.get(module) ?? [];
-          const incarnation = findIncarnation(engine.ledger, module);
-          const held = heldAt(analysis, incarnation, to, HOLDERS);
-          const open = held.state === 'freed' ? 0 : incarnation.references.openCount();
-          return {
-            ...summary,
-            lives: all.slice(-LIVES).map((life) => lifeOf(life, report.inputs)),
-            livesBefore: Math.max(0, all.length - LIVES),
-            series: series[index]!,
-            atEnd: held,
-            holdersLeftOut: open - held.holders.length,
-            sites: sites
-              .slice(0, SITES)
-              .map((row) => ({ ...row, partners: row.partners.slice(0, PARTNERS) })),
-            sitesLeftOut: Math.max(0, sites.length - SITES),
-            unpaired: unpaired.get(module) ?? 0,
-            tasks: taskRows(tracks.get(module)),
-          };
-        }),
+        modules: shown.map(lifeOfModule),
         modulesLeftOut: names.length - shown.length,
         rules: [...new Set(report.findings.map(({ rule }) => rule))].map(explainRule),
+        lines: await sourceLines(paths, report, QUOTED),
         unreadable: bad
           .flatMap((lines, input) => lines.map((line) => ({ input, ...line })))
           .slice(0, UNREADABLE)
@@ -160,6 +170,16 @@ export function createDossier(): DossierKeeper {
       };
     },
   };
+}
+
+function byModule<T extends { readonly module: string }>(items: Iterable<T>): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(item.module);
+    if (group === undefined) groups.set(item.module, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 const WEIGHT: Readonly<Record<Finding['severity'], number>> = { error: 100, warning: 10, note: 1 };

@@ -38,11 +38,15 @@ export function drawTail(view: TailView, choice: TailChoice, size: Size, color: 
     ...header(view, choice, style),
     '',
     ...table,
-    '',
+    paint(clip(hidden(modules.length, room), size.columns), 'dim', style),
     ...(choice.holders ? holders(view, choice, rest, style) : findings(view, rest, style)),
   ].slice(0, Math.max(0, size.rows - 1));
   while (lines.length < size.rows - 1) lines.push('');
   return [...lines, keys(choice, style)].slice(-size.rows);
+}
+
+function hidden(modules: number, room: number): string {
+  return modules > room ? `  ${room} of ${modules} modules` : '';
 }
 
 /** `left` gives way where both do not fit. */
@@ -142,8 +146,8 @@ function ago(ns: number): string {
 
 function findings(view: TailView, room: number, style: Style): string[] {
   const { clock } = view;
-  if (view.findings.length === 0) return [paint('no findings yet', 'dim', style)];
-  const lines: string[] = [paint('findings, the newest first', 'dim', style)];
+  if (view.findings.length === 0) return [paint(clip('no findings yet', style.width), 'dim', style)];
+  const lines = [paint(clip('findings, the newest first', style.width), 'dim', style)];
   for (const { finding, provisional } of view.findings) {
     const told = oneFinding({ finding, provisional }, clock, style);
     if (lines.length + told.length > room) break;
@@ -164,8 +168,15 @@ function oneFinding(
   const who = culprit.symbol === undefined ? '' : ` (${culprit.symbol}${task})`;
   // The title mostly names the culprit itself.
   const named = culprit.symbol !== undefined && title.includes(culprit.symbol.replace(/ \[.*/, ''));
-  const text = wrap(`${title}${named ? '' : who}`, style, '  ').split('\n');
+  const text = wrapped(`${title}${named ? '' : who}`, '  ', style);
   return [paint(head, INK[severity], style), ...text];
+}
+
+/** Very narrow, words are cut. */
+function wrapped(text: string, indent: string, style: Style): string[] {
+  return wrap(text, style, indent)
+    .split('\n')
+    .map((line) => clip(line, style.width));
 }
 
 function holders(view: TailView, { selected }: TailChoice, room: number, style: Style): string[] {
@@ -181,7 +192,8 @@ function holders(view: TailView, { selected }: TailChoice, room: number, style: 
     lines.push(...more);
     told++;
   }
-  if (told < list.length) lines.push(paint(`  and ${list.length - told} more`, 'dim', style));
+  if (told < list.length)
+    lines.push(paint(clip(`  and ${list.length - told} more`, style.width), 'dim', style));
   return lines.slice(0, room);
 }
 
@@ -189,7 +201,7 @@ function oneHolder({ site, task, age, stack, within }: ShownHolder, style: Style
   const inside = within === undefined ? '' : `, within ${within}()`;
   const first = clip(`  ${ago(age).padStart(7)}  ${site}, ${task.comm}/${task.pid}${inside}`, style.width);
   if (stack === undefined || stack.length === 0) return [first];
-  return [first, ...wrap(stack.join(' < '), style, '           ').split('\n')];
+  return [first, ...wrapped(stack.join(' < '), '           ', style)];
 }
 
 function keys({ typing, filter, holders, paused }: TailChoice, style: Style): string {

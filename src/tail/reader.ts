@@ -14,6 +14,7 @@ import { createIntake, type Intake } from '../pipeline/intake.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
 import { createStateWatch, type StateWatch } from './states.ts';
+import { createSuspicions } from './suspicions.ts';
 
 export interface ReaderOptions {
   /** As it is named in what is told; `-` is stdin. */
@@ -66,6 +67,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   const { path, tell } = options;
   const engine = createEngine({ onFinding: (finding) => tell({ type: 'finding', finding }), onChange });
   const states = createStateWatch(engine.ledger, tell);
+  const suspicions = createSuspicions(tell);
   const intakes: Intake[] = [];
   let head: Buffer[] = [];
   let headSize = 0;
@@ -104,6 +106,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
   function onChange(change: Change): void {
     states.change(change);
+    suspicions.change(change);
     if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
     const { incarnation, reference } = change;
     const { ts, input, line, comm, pid } = reference.put ?? reference.get;
@@ -234,8 +237,10 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
     tick(now) {
       if (splitter === undefined) {
-        if (headSize === 0) return undefined;
-        if (!tryToDecide(now)) return STACK_MS;
+        const since = headSince ?? now;
+        if (headSize > 0 && now - since < PATIENCE_MS) return STACK_MS;
+        // More will be tried when more has come.
+        if (headSize === 0 || !tryToDecide(now)) return undefined;
         readHead(now);
       }
       const prompt = !stacks && fed >= TELLING_EVENTS && current().facts.ordered !== false;
@@ -295,6 +300,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       takeAll();
       engine.end(Math.max(0, ...intakes.map(({ summary }) => summary.end ?? 0)));
       states.end();
+      suspicions.end(engine.findings);
       return toReport(
         engine,
         intakes.map(({ summary }) => summary),

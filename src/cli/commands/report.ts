@@ -39,7 +39,7 @@ Example: modlife report -o boot.html boot.trace`,
       if (file !== '-') refuseInput(file, inputs);
       const keeper = createDossier();
       const analysis = await read(inputs, { format, onChange: keeper.change }, io);
-      const page = toHtml(keeper.dossier(analysis), pageAssets());
+      const page = toHtml(await keeper.dossier(analysis, inputs), pageAssets());
       if (file === '-') {
         io.stdout.write(page);
         return;

@@ -3,7 +3,7 @@ import { tellsTime } from '../../model/clock.ts';
 import type { Dossier } from '../../model/dossier.ts';
 import type { InputSummary, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
-import { CERTAINTY } from './finding.ts';
+import { asPrinted, CERTAINTY } from './finding.ts';
 import { type Html, html, sentence } from './markup.ts';
 import { pathName } from './names.ts';
 
@@ -49,7 +49,7 @@ function covered({ first, last, clock }: InputSummary): string {
 function badLines(list: Dossier['unreadable']): Html {
   const items = list.map(
     ({ at, message, text }) =>
-      html`<li><code>${pathName(at.input)}:${at.line}</code> ${message}<pre tabindex="0">${text.slice(0, 400)}</pre></li>`,
+      html`<li><code>${pathName(at.input)}:${at.line}</code> ${message}${asPrinted(text.slice(0, 400).split('\n'))}</li>`,
   );
   return html`<details><summary>Lines that could not be read</summary><ul>${items}</ul></details>`;
 }

@@ -140,16 +140,24 @@
     const watcher = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
-          if (!isIntersecting) continue;
-          watcher.unobserve(target);
-          const figure = /** @type {HTMLElement} */ (target);
-          const module = data.modules[Number(figure.dataset.chart)];
-          if (module !== undefined) repaint.push(draw(figure, module));
+          if (isIntersecting) see(/** @type {HTMLElement} */ (target));
         }
       },
       { rootMargin: '300px' },
     );
+    /** @param {HTMLElement} figure */
+    function see(figure) {
+      watcher.unobserve(figure);
+      const module = data.modules[Number(figure.dataset.chart)];
+      if (module !== undefined) repaint.push(draw(figure, module));
+    }
     for (const figure of figures) watcher.observe(figure);
+    // Paper shows all at once what is unfolded.
+    addEventListener('beforeprint', () => {
+      for (const figure of figures) {
+        if (figure.dataset.drawn === undefined && figure.checkVisibility()) see(figure);
+      }
+    });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       for (const paint of repaint) paint();
     });
@@ -234,21 +242,23 @@
             pointStyle: 'rectRot',
             pointRadius: 7,
             pointHoverRadius: 9,
+            // Whole at the edge, too.
+            clip: false,
             order: 0,
           },
-          { label: 'references out', data: line, stepped: true, pointRadius: 0, borderWidth: 1.5, order: 1 },
+          // Where a step stands for many changes, the last of them says no more than any other.
           ...(reduced
             ? [
-                { label: 'lowest', data: edge(([, last, low = last]) => low), ...band, order: 2 },
+                { label: 'lowest', data: edge(([, last, low = last]) => low), ...drawn, order: 1 },
                 {
                   label: 'highest',
                   data: edge(([, last, , high = last]) => high),
-                  ...band,
-                  fill: 2,
-                  order: 3,
+                  ...drawn,
+                  fill: 1,
+                  order: 2,
                 },
               ]
-            : []),
+            : [{ label: 'references out', data: line, ...drawn, order: 1 }]),
         ],
       },
       options: {
@@ -271,6 +281,7 @@
             max: end,
             ticks: {
               maxRotation: 0,
+              includeBounds: false,
               autoSkipPadding: 24,
               /** @param {number} value
                * @param {number} _index
@@ -302,12 +313,13 @@
     });
 
     function paint() {
-      const [findings, count, bottom, top] = chart.data.datasets;
+      const [findings, ...counts] = chart.data.datasets;
       findings.backgroundColor = marks.map(([, , severity]) => color(severity));
       findings.borderColor = color('surface');
-      count.borderColor = color('line');
-      for (const dataset of [bottom, top]) if (dataset !== undefined) dataset.borderColor = 'transparent';
-      if (top !== undefined) top.backgroundColor = color('band');
+      for (const dataset of counts) {
+        dataset.borderColor = color('line');
+        dataset.backgroundColor = color('band');
+      }
       for (const axis of [chart.options.scales.x, chart.options.scales.y]) {
         axis.ticks.color = color('muted');
         axis.grid.color = color('grid');
@@ -321,8 +333,8 @@
     return paint;
   }
 
-  /** What only bounds the band. */
-  const band = { stepped: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 0 };
+  /** A count changes at once and then stays. */
+  const drawn = { stepped: true, pointRadius: 0, borderWidth: 1.5 };
 
   /** References are counted: the upper end of the axis is no tick.
    * @param {number} count */

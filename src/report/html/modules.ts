@@ -1,7 +1,7 @@
 /** Each module: its life, its count over time, who holds it, who took and gave back. */
 import type { BalanceRow, Held, Holder } from '../../model/answers.ts';
 import { tellsTime } from '../../model/clock.ts';
-import type { Dossier, Life, LifeState, ModuleLife, TaskRow } from '../../model/dossier.ts';
+import type { Dossier, Life, LifeState, ModuleLife } from '../../model/dossier.ts';
 import type { Finding, InputSummary, Report } from '../../model/report.ts';
 import { dependent } from '../holders.ts';
 import { plural, span } from '../layout.ts';
@@ -40,7 +40,7 @@ function overview(
   );
   return html`
 <div class="scroll" role="region" aria-label="Modules" tabindex="0"><table class="overview">
-<caption>${plural(list.length, 'module')}, those with findings first, then those that are held</caption>
+<caption>${plural(list.length, 'module')}, those with findings first</caption>
 <thead><tr><th scope="col">Module</th><th scope="col">At the end</th><th scope="col" class="number">Held</th><th scope="col">Findings</th><th scope="col" class="number">Gets</th><th scope="col" class="number">Puts</th><th scope="col" class="number">Loads</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
 <p class="small">A load takes its own reference without an event and gives it back with one, so that puts exceed gets by one for each load seen.</p>`;
@@ -64,7 +64,7 @@ ${lifeLine(life, dossier)}
 ${chart(life, index, report.inputs)}
 ${holders(atEnd, life.holdersLeftOut, report)}
 ${sites(life)}
-${tasks(life.tasks)}
+${tasks(life)}
 ${loads(life, report.inputs)}
 </details>`;
 }
@@ -194,16 +194,17 @@ function givenBackBy(
   const by = partners.map(
     ({ site, times }, index) => html`${index === 0 ? '' : ', '}<code>${name(site)}</code> ×${count(times)}`,
   );
+  const elsewhere = puts - partners.reduce((sum, { times }) => sum + times, 0);
   const tasks =
     sameTask === puts
       ? 'the same task'
       : sameTask === 0
         ? 'other tasks'
         : `${count(sameTask ?? 0)} by the same task`;
-  return html`${by}<span class="where">${tasks}${longest === undefined ? '' : `, within ${span(longest)}`}</span>`;
+  return html`${by}${elsewhere > 0 ? `, elsewhere ×${count(elsewhere)}` : ''}<span class="where">${tasks}${longest === undefined ? '' : `, within ${span(longest)}`}</span>`;
 }
 
-function tasks(list: readonly TaskRow[]): Html | undefined {
+function tasks({ tasks: list, tasksLeftOut }: ModuleLife): Html | undefined {
   if (list.length === 0) return undefined;
   const rows = list.map(
     ({ comm, pid, context, gets, puts }) => html`
@@ -213,7 +214,7 @@ function tasks(list: readonly TaskRow[]): Html | undefined {
 <details><summary>By task and context</summary>
 <div class="scroll" role="region" aria-label="Tasks" tabindex="0"><table>
 <thead><tr><th scope="col">Task</th><th scope="col">Context</th><th scope="col" class="number">Gets</th><th scope="col" class="number">Puts</th></tr></thead>
-<tbody>${rows}</tbody></table></div></details>`;
+<tbody>${rows}</tbody></table></div>${tasksLeftOut > 0 ? html`<p>and ${plural(tasksLeftOut, 'more task')} (<code>modlife balance --by task</code> lists all).</p>` : undefined}</details>`;
 }
 
 function loads({ lives, livesBefore }: ModuleLife, inputs: readonly InputSummary[]): Html {

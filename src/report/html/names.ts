@@ -27,11 +27,15 @@ export function pathName(path: string): string {
   return path === '-' ? 'stdin' : path;
 }
 
+function baseName(path: string): string {
+  return pathName(path).replace(/^.*\//, '');
+}
+
 export function timeOf(ns: number, inputs: readonly InputSummary[], input = 0): string {
   return clockTime(ns, inputs[input]?.clock ?? 'time');
 }
 
-/** `351`, or with its file where there are several. */
+/** `line 351`; where there are several captures, the name of its file instead of the word. */
 export function lineOf({ input, line }: { input: number; line: number }, inputs: readonly InputSummary[]) {
-  return inputs.length > 1 ? `${pathName(inputs[input]?.path ?? '?')}:${line}` : `line ${line}`;
+  return inputs.length > 1 ? `${baseName(inputs[input]?.path ?? '?')}:${line}` : `line ${line}`;
 }

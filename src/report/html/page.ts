@@ -8,8 +8,9 @@
 import type { Dossier } from '../../model/dossier.ts';
 import type { Finding } from '../../model/report.ts';
 import { plural } from '../layout.ts';
+import { printable } from '../printable.ts';
 import { capture } from './capture.ts';
-import { story } from './finding.ts';
+import { type Context, story } from './finding.ts';
 import { type Html, html, inertJson, sentence, sourceHash, toText, verbatim } from './markup.ts';
 import { modules, phasesOf } from './modules.ts';
 import { findingIds, type IdOf, pathName, timeOf } from './names.ts';
@@ -84,12 +85,19 @@ function title({ report: { summary } }: Dossier): string {
   return counts.length === 0 ? 'Nothing found' : counts.join(', ');
 }
 
-function findings({ report, rules }: Dossier, idOf: IdOf): Html {
+function findings({ report, rules, lines: source }: Dossier, idOf: IdOf): Html {
   const all = report.findings;
   if (all.length === 0) {
     return html`
 <section id="findings" aria-labelledby="findings-title"><h2 id="findings-title">Findings</h2><p>None.</p></section>`;
   }
+  const texts = new Map(source.map(({ input, line, text }) => [`${input} ${line}`, text]));
+  const context: Context = {
+    report,
+    idOf,
+    ruleOf: (name) => rules.find(({ rule }) => rule === name),
+    textOf: (input, line) => texts.get(`${input} ${line}`),
+  };
   const stories = all.slice(0, STORIES);
   const lines = all.slice(STORIES, STORIES + LINES);
   const rest = all.length - stories.length - lines.length;
@@ -97,14 +105,7 @@ function findings({ report, rules }: Dossier, idOf: IdOf): Html {
 <section id="findings" aria-labelledby="findings-title">
 <h2 id="findings-title">Findings</h2>
 ${toolbar(all)}
-${stories.map((finding) =>
-  story(
-    finding,
-    report,
-    rules.find(({ rule }) => rule === finding.rule),
-    idOf,
-  ),
-)}
+${stories.map((finding) => story(finding, context))}
 ${
   lines.length === 0
     ? undefined
@@ -151,7 +152,7 @@ function chartData({ report, from, to, modules: lives }: Dossier, idOf: IdOf) {
           finding.at.ns - from,
           idOf(finding),
           finding.severity,
-          `${finding.rule}: ${finding.title}`,
+          printable(`${finding.rule}: ${finding.title}`),
         ]),
     })),
   };

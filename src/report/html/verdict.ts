@@ -116,5 +116,5 @@ function isDamaged({ inputs }: Report): boolean {
 /** Something is missing, so that silence proves less. */
 function isWeak({ inputs, passes }: Report): boolean {
   const idle = passes.filter(({ ran }) => !ran).length;
-  return inputs.some(({ bad, lost }) => bad + lost > 0) || idle > passes.length / 2;
+  return inputs.some(({ bad, lost }) => bad + lost > 0) || idle >= passes.length / 2;
 }

@@ -1,0 +1,116 @@
+/**
+ * Damaged samples of every collector: bytes changed, cut, doubled, hostile text put in. Nothing may throw, hang,
+ * count wrong or put a control character on a terminal. `npm run fuzz` does it for ten minutes; FUZZ_SEED repeats.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { UserError } from '../model/errors.ts';
+import { reportSchema } from '../model/report.ts';
+import { toText } from '../report/text.ts';
+import { captureOf } from '../testing/read-text.ts';
+import { toReport } from './analyze.ts';
+import { createEngine } from './engine.ts';
+import { packageRoot } from './package-root.ts';
+
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
+const SEED = Number(process.env.FUZZ_SEED ?? 1);
+/** Larger samples are cut to their head and a piece from anywhere. */
+const LARGEST = 50_000;
+
+const hostile = [
+  '\0',
+  '\x1b[31m',
+  '\r',
+  '\n',
+  ' => ',
+  'CPU:0 [LOST 9 EVENTS]\n',
+  '99999999999999999999',
+  '-',
+  '[000]',
+  ': ',
+  'module_get: ',
+  ' refcnt=-2147483648',
+  '"',
+  '<stack trace>\n',
+  ' <- ',
+  '0xffffffffffffffff',
+  'NaN',
+  '<script>',
+  "'; DROP TABLE events; --",
+  '\xff\xfe',
+];
+
+const folder = join(packageRoot(), 'samples');
+const samples = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.(txt|json|dat)$/.test(name) && !name.endsWith('.expected.txt'))
+  .map((name) => join(folder, name));
+
+function random(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+function damage(bytes: Buffer, below: (n: number) => number): Buffer {
+  const at = below(bytes.length);
+  const length = below(500);
+  switch (below(4)) {
+    case 0:
+      return Buffer.concat([bytes.subarray(0, at), Buffer.from([below(256)]), bytes.subarray(at + 1)]);
+    case 1:
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
+    case 2:
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Buffer.from(hostile[below(hostile.length)]!, 'latin1'),
+        bytes.subarray(at),
+      ]);
+    default: {
+      const from = below(bytes.length);
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
+    }
+  }
+}
+
+async function survive(bytes: Buffer): Promise<void> {
+  const capture = await captureOf(bytes);
+  const engine = createEngine();
+  for await (const items of capture.items) for (const item of items) engine.feed(item, 0);
+  engine.end(capture.summary.end);
+  const report = reportSchema.parse(toReport(engine, [capture.summary]));
+  const { lines, events, bad, skipped } = capture.summary;
+  expect(Math.min(lines, events, bad, skipped)).toBeGreaterThanOrEqual(0);
+  // One line may hold a broken record and a whole one, so they may add up to more.
+  expect(events + bad + skipped).toBeGreaterThanOrEqual(lines);
+  expect(toText(report, { width: 80, color: false })).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+}
+
+test(
+  'damaged captures break nothing',
+  async () => {
+    const below = random(SEED);
+    const until = Date.now() + SECONDS * 1000;
+    let runs = 0;
+    for (; Date.now() < until; runs++) {
+      const sample = samples[below(samples.length)]!;
+      let bytes = readFileSync(sample);
+      if (bytes.length > LARGEST) {
+        const from = below(bytes.length - LARGEST);
+        bytes = Buffer.concat([bytes.subarray(0, 2000), bytes.subarray(from, from + LARGEST)]);
+      }
+      for (let times = 1 + below(20); times > 0; times--) bytes = Buffer.from(damage(bytes, below));
+      try {
+        await survive(bytes);
+      } catch (error) {
+        if (error instanceof UserError) continue;
+        throw new Error(`${sample}, run ${runs} of seed ${SEED}`, { cause: error });
+      }
+    }
+    console.log(`${runs} damaged captures, seed ${SEED}`);
+    expect(runs).toBeGreaterThan(0);
+  },
+  (SECONDS + 30) * 1000,
+);
