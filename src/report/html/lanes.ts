@@ -49,7 +49,7 @@ export function lanesOf(finding: Finding): Lanes {
 function barsOf(finding: Finding, lanes: readonly number[]): Bar[] {
   const { evidence, rule } = finding;
   // Where the count does not add up, a get and a put that stand side by side are no pair.
-  if (rule === 'trace-gap') return [];
+  if (rule === 'trace-gap' || rule === 'put-without-get') return [];
   return evidence.flatMap((item, from) => {
     const end = endOf(item);
     if (end === undefined) return [];
@@ -70,8 +70,10 @@ function endOf({ event }: Evidence): string | undefined {
   return undefined;
 }
 
+/** A symbol looked up after the module had gone is another's; its part in the story names the function. */
 function sameCall(a: Evidence, b: Evidence): boolean {
-  return a.event === 'module_get' || a.symbol === b.symbol || b.symbol === undefined;
+  if (a.event === 'module_get' || b.symbol === undefined) return true;
+  return a.symbol === b.symbol || b.role.startsWith(`${a.symbol}()`);
 }
 
 /** Evidence is the shortest slice that makes the case: an end that is not in it may have come all the same, save
