@@ -19,13 +19,13 @@ function read(text: string) {
   });
   parser.end();
   expect(bad).toEqual([]);
-  return { events: events as FaultEvent[], facts };
+  return { events, facts };
 }
 
 function readOne(text: string): FaultEvent {
   const { events } = read(text);
   expect(events).toHaveLength(1);
-  return events[0]!;
+  return events[0] as FaultEvent;
 }
 
 // Linux 6.1, serial console; registers left out.
@@ -266,6 +266,51 @@ describe('a report in the kernel log', () => {
   it('stays one when a hostile comm imitates the rest of its line', () => {
     const text = WARNING.replace('Comm: cat', 'Comm: x Not tainted');
     expect(readOne(text)).toMatchObject({ comm: 'x Not tainted', pid: 506 });
+  });
+});
+
+describe('a hung task', () => {
+  // Linux 6.1, dmesg; shortened.
+  const HUNG = `\
+[  131.552570] INFO: task rmmod:433 blocked for more than 10 seconds.
+[  131.553018]       Tainted: G           OE      6.1.0-56-amd64 #1 Debian 6.1.192-2
+[  131.553224] "echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.
+[  131.553423] task:rmmod           state:D stack:0     pid:433   ppid:142    flags:0x00004006
+[  131.553781] Call Trace:
+[  131.553918]  <TASK>
+[  131.554050]  __schedule+0x34d/0xa00
+[  131.554411]  ? usleep_range_state+0x90/0x90
+[  131.554588]  ml_stuck_exit+0x98/0xf0e [ml_stuck]
+[  131.554703]  __do_sys_delete_module+0x1b6/0x330
+[  131.556755] RIP: 0033:0x7f621b6ad357
+[  131.561756]  </TASK>`;
+
+  it('is that task waiting, not a fault', () => {
+    const { events } = read(HUNG);
+    expect(events).toEqual([
+      expect.objectContaining({
+        kind: 'hung_task',
+        ts: 131_552_570_000,
+        line: 1,
+        comm: 'rmmod',
+        pid: 433,
+        cpu: -1,
+        context: 'task',
+        seconds: 10,
+        stack: [
+          '__schedule+0x34d/0xa00',
+          'ml_stuck_exit+0x98/0xf0e [ml_stuck]',
+          '__do_sys_delete_module+0x1b6/0x330',
+        ],
+      }),
+    ]);
+  });
+
+  it('keeps a comm that holds colons', () => {
+    const { events } = read('[    1.000000] INFO: task a: b:7:433 blocked for more than 120 seconds.');
+    expect(events).toEqual([
+      expect.objectContaining({ kind: 'hung_task', comm: 'a: b:7', pid: 433, seconds: 120 }),
+    ]);
   });
 });
 

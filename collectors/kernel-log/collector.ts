@@ -1,12 +1,12 @@
 /**
- * The kernel's own log: dmesg, journalctl -k, a serial console, pstore. One event for each report of an oops, a BUG
- * or a WARN; everything else is passed over.
+ * The kernel's own log: dmesg, journalctl -k, a serial console, pstore. One event for each report of an oops, a BUG,
+ * a WARN or a hung task; everything else is passed over.
  *
  * Written by arch/x86/kernel/{dumpstack,traps}.c, arch/x86/mm/fault.c, arch/arm64/kernel/traps.c, kernel/panic.c,
- * lib/bug.c and mm/kasan/report.c of Linux. Seen on 6.1 (x86-64); other spellings are from the sources.
+ * kernel/hung_task.c, lib/bug.c and mm/kasan/report.c of Linux. Seen on 6.1 (x86-64); other spellings are from the sources.
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
-import type { Code, Event, ExecContext } from '../../src/model/event.ts';
+import type { Code, ExecContext } from '../../src/model/event.ts';
 import { createCodeTable } from '../code.ts';
 import { readMessage, type Stamp } from './prefix.ts';
 
@@ -56,6 +56,8 @@ const LONGEST = 4096;
 /** Tasks and CPUs whose reports are read side by side. */
 const MOST_OPEN = 64;
 
+const HUNG = /^INFO: task (.{0,15}):(\d+) blocked for more than (\d+) seconds\./;
+
 export const kernelLog: Collector = {
   name: 'kernel-log',
   title: 'the kernel log: dmesg, journalctl -k, serial console, pstore',
@@ -79,7 +81,7 @@ function sniff(head: string): Sniffed {
     if (stamp !== undefined) {
       stamped++;
       if (kernel) fromKernel++;
-    } else if (OOPS.test(text) || DIES.test(text) || SPLAT.test(text)) reports++;
+    } else if (OOPS.test(text) || DIES.test(text) || SPLAT.test(text) || HUNG.test(text)) reports++;
     else if (TASK.test(text) || /^Call [Tt]race:$/.test(text)) traces++;
   }
   if (fromKernel > 0 && stamped * 2 >= written) return true;
@@ -90,8 +92,10 @@ function sniff(head: string): Sniffed {
 interface Report {
   readonly line: number;
   readonly ts: number;
-  readonly what: 'oops' | 'warn';
+  readonly what: 'oops' | 'warn' | 'hung';
   message: string;
+  /** A hung task, for so long. */
+  seconds: number;
   cpu: number;
   pid: number;
   comm: string;
@@ -140,8 +144,7 @@ function createParser(sink: Sink): Parser {
     }
     const at = report.at === undefined ? undefined : code(report.at);
     const address = report.address ?? (report.what === 'oops' ? at?.address : undefined);
-    const event: Event = {
-      kind: 'kernel_fault',
+    const base = {
       seq: 0,
       input: 0,
       line: report.line,
@@ -150,16 +153,23 @@ function createParser(sink: Sink): Parser {
       pid: report.pid,
       comm: report.comm,
       context: contextOf(report),
+      ...(report.frames.length === 0 ? {} : { stack: report.frames }),
+    };
+    if (report.what === 'hung') {
+      sink.event({ kind: 'hung_task', ...base, seconds: report.seconds });
+      return;
+    }
+    sink.event({
+      kind: 'kernel_fault',
+      ...base,
       what: report.what,
       message: report.message,
       ...(address === undefined ? {} : { address }),
       ...(at === undefined ? {} : { at }),
-      ...(report.frames.length === 0 ? {} : { stack: report.frames }),
-    };
-    sink.event(event);
+    });
   }
 
-  function begin(caller: string, what: 'oops' | 'warn', text: string, line: number): void {
+  function begin(caller: string, what: Report['what'], text: string, line: number): void {
     const before = open.get(caller);
     if (before !== undefined) {
       // `kernel BUG at …` and `BUG: unable to handle …` come before `Oops: …` in one report.
@@ -175,6 +185,7 @@ function createParser(sink: Sink): Parser {
       ts: now,
       what,
       message: utf8(text),
+      seconds: 0,
       // CONFIG_PRINTK_CALLER
       cpu: caller.startsWith('C') ? Number(caller.slice(1)) : -1,
       pid: caller.startsWith('T') ? Number(caller.slice(1)) : -1,
@@ -210,6 +221,15 @@ function createParser(sink: Sink): Parser {
     if (atomic !== null) {
       report.comm = utf8(atomic[1]!);
       report.pid = Number(atomic[2]);
+    }
+    const hung = HUNG.exec(text);
+    if (hung !== null) {
+      // `task:rmmod state:D …` follows, which names no CPU: it runs on none.
+      report.comm = utf8(hung[1]!);
+      report.pid = Number(hung[2]);
+      report.seconds = Number(hung[3]);
+      report.cpu = -1;
+      report.placed = true;
     }
     open.set(caller, report);
   }
@@ -289,6 +309,7 @@ function createParser(sink: Sink): Parser {
       const by = caller ?? '';
       if (OOPS.test(text) || DIES.test(text)) begin(by, 'oops', text, line);
       else if (SPLAT.test(text)) begin(by, 'warn', text, line);
+      else if (HUNG.test(text)) begin(by, 'hung', text, line);
       else {
         const report = open.get(by);
         if (report !== undefined) go(by, report, text);

@@ -11,10 +11,20 @@ const leak = tracefs('6.1-get-leak');
 const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
   help: [
     ['--help'],
-    ...['analyze', 'holders', 'why-busy', 'balance', 'query', 'explain', 'schema', 'completion'].map(
-      (name) => [name, '--help'],
-    ),
+    ...[
+      'analyze',
+      'report',
+      'tail',
+      'holders',
+      'why-busy',
+      'balance',
+      'query',
+      'explain',
+      'schema',
+      'completion',
+    ].map((name) => [name, '--help']),
   ],
+  analyze: [['analyze', tracefs('6.1-stuck-unload'), 'samples/kernel-log/6.1-stuck-unload-dmesg.txt']],
   mistakes: [
     [],
     ['analyse', leak],
@@ -35,6 +45,9 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['explain', 'ref-lek'],
     ['explain', 'zzzzzzzzzz'],
     ['completion', 'tcsh'],
+    ['tail', 'samples/none.txt'],
+    ['tail', leak, tracefs('6.1-clean')],
+    ['tail', 'samples/trace-dat/3.1.6-v6.dat'],
   ],
   holders: [
     ['holders', 'ml-getleak', leak],

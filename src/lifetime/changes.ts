@@ -6,6 +6,7 @@ import type {
   Event,
   FaultEvent,
   FunctionEntryEvent,
+  HungTaskEvent,
   ModuleFreeEvent,
   ModuleLoadEvent,
   ModuleRefEvent,
@@ -125,4 +126,5 @@ export type Change =
   | { readonly type: 'ran-after-free'; readonly claim: Deferred; readonly event: DeferredEvent }
   | { readonly type: 'gap'; readonly incarnation: Incarnation; readonly gap: Gap }
   | { readonly type: 'lost'; readonly lost: Lost; readonly input: number; readonly after: Event | undefined }
-  | { readonly type: 'fault'; readonly fault: FaultEvent };
+  | { readonly type: 'fault'; readonly fault: FaultEvent }
+  | { readonly type: 'hung'; readonly event: HungTaskEvent };

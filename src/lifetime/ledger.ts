@@ -165,6 +165,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
           return unloading.syscallReturned(event);
         case 'kernel_fault':
           return tell({ type: 'fault', fault: event });
+        case 'hung_task':
+          return tell({ type: 'hung', event });
         case 'module_request':
         case 'sched_waking':
         case 'sched_wakeup':

@@ -171,6 +171,12 @@ export interface FaultEvent extends EventBase {
   readonly at?: Code;
 }
 
+/** khungtaskd found a task blocked, uninterruptible, for so long; `stack` is that task's. */
+export interface HungTaskEvent extends EventBase {
+  readonly kind: 'hung_task';
+  readonly seconds: number;
+}
+
 export type Event =
   | ModuleLoadEvent
   | ModuleFreeEvent
@@ -182,6 +188,7 @@ export type Event =
   | SyscallExitEvent
   | DeferredEvent
   | SchedEvent
-  | FaultEvent;
+  | FaultEvent
+  | HungTaskEvent;
 
 export type EventKind = Event['kind'];

@@ -1,6 +1,7 @@
 import type { Incarnation, Unload } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
-import { placeName } from '../lifetime/sites.ts';
+import { bareSymbol, placeName, readFrame } from '../lifetime/sites.ts';
+import type { HungTaskEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -10,15 +11,27 @@ const PATIENCE_NS = 2e9;
 
 export const stuckUnload: Pass = {
   rule: 'stuck-unload',
-  needs: ['syscall_enter'],
+  needs: ['syscall_enter', 'hung_task'],
   record: 'events/syscalls/sys_enter_delete_module and sys_exit_delete_module',
   start(ledger, report) {
+    /** By task, the latest report: each repeats the one before, with more seconds. */
+    const hung = new Map<number, HungTaskEvent>();
     return {
-      change() {},
+      change(change) {
+        if (change.type === 'hung') hung.set(change.event.pid, change.event);
+      },
       end() {
         for (const unload of ledger.underWay) {
           if (unload.enter === undefined || unload.free !== undefined) continue;
-          const finding = judge(ledger, unload);
+          const finding = judge(ledger, unload, hung.get(unload.pid));
+          if (finding === undefined) continue;
+          report(finding);
+          hung.delete(unload.pid);
+        }
+        // Of these the trace saw nothing, or there is none.
+        if (ledger.sawUnloadCalls) return;
+        for (const task of hung.values()) {
+          const finding = judgeReport(task);
           if (finding !== undefined) report(finding);
         }
       },
@@ -26,11 +39,36 @@ export const stuckUnload: Pass = {
   },
 };
 
-function judge(ledger: Ledger, unload: Unload): Finding | undefined {
+const DELETE_MODULE = /sys_delete_module$/;
+
+/** All that the kernel log tells: the task was unloading, and in which function of which module. */
+function judgeReport(task: HungTaskEvent): Finding | undefined {
+  const frames = (task.stack ?? []).map(readFrame);
+  const syscall = frames.findIndex((frame) => DELETE_MODULE.test(bareSymbol(frame?.symbol ?? '')));
+  if (syscall < 0) return undefined;
+  const exit = frames.slice(0, syscall).findLast((frame) => frame?.module !== undefined);
+  if (exit?.module === undefined) return undefined;
+  return makeFinding({
+    rule: 'stuck-unload',
+    severity: 'error',
+    certainty: 'observed',
+    incarnation: { module: exit.module, nth: 1 },
+    title: `${who(task)} was blocked for more than ${task.seconds} s while it unloaded ${exit.module}`,
+    detail: `The kernel's own watch on hung tasks found it waiting under ${exit.symbol}(), called by delete_module. What it waits for, and whether it came back later, the log does not tell.`,
+    culprit: { symbol: exit.symbol, event: task },
+    evidence: [evidence(blocked(task), task)],
+  });
+}
+
+function judge(ledger: Ledger, unload: Unload, hung: HungTaskEvent | undefined): Finding | undefined {
   const incarnation = unload.incarnation;
   const last = ledger.last;
   if (incarnation === undefined || last === undefined || unload.enter === undefined) return undefined;
-  const waited = ledger.now - unload.enter.ts;
+  // The kernel log's clock may be off from the trace's.
+  const waited =
+    hung !== undefined && last.input !== unload.enter.input
+      ? hung.seconds * 1e9
+      : ledger.now - unload.enter.ts;
   const patient = waited >= PATIENCE_NS;
   const files = ledger.files
     .opened()
@@ -39,7 +77,7 @@ function judge(ledger: Ledger, unload: Unload): Finding | undefined {
   const holder = own ?? files[0];
   const unsure =
     doubt(ledger, incarnation, unload.enter, last) ??
-    (patient && own !== undefined
+    ((patient && own !== undefined) || hung !== undefined
       ? undefined
       : `the capture ends ${duration(waited)} after it entered; it may yet come back`);
   const exit = unload.exit;
@@ -60,15 +98,19 @@ function judge(ledger: Ledger, unload: Unload): Finding | undefined {
     because: unsure,
     incarnation,
     title: `${who(unload.start)} has been unloading ${incarnation.module} for ${duration(waited)} and does not come back`,
-    detail: `${where}.${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
+    detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
     culprit: { symbol: holder?.name, code: holder?.entry.fn, event: unload.start },
     evidence: [
       ...(holder === undefined ? [] : [evidence(`${callName(holder)} enters`, holder.entry)]),
       evidence('delete_module enters', unload.enter),
       ...(exit === undefined ? [] : [evidence(`${callName(exit)} enters`, exit.entry)]),
-      evidence('the capture ends, still waiting', last),
+      evidence(last === hung ? blocked(hung) : 'the capture ends, still waiting', last),
     ],
   });
+}
+
+function blocked({ seconds }: HungTaskEvent): string {
+  return `blocked for more than ${seconds} s`;
 }
 
 function holders(incarnation: Incarnation): string {

@@ -22,6 +22,8 @@ export function implausible(event: Event): string | undefined {
     case 'sched_kthread_stop':
     case 'sched_kthread_stop_ret':
       return isInt(event.target) ? undefined : 'a pid within 32 bits';
+    case 'hung_task':
+      return isInt(event.seconds) ? undefined : 'seconds within 32 bits';
     case 'syscall_exit':
       return Math.abs(event.ret) < LONG ? undefined : 'a return value within 64 bits';
     case 'syscall_enter':

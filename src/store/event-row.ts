@@ -61,6 +61,7 @@ export function eventCode(event: Event): Code | undefined {
     case 'sched_process_exec':
     case 'sched_kthread_stop':
     case 'sched_kthread_stop_ret':
+    case 'hung_task':
       return undefined;
     default:
       return event.fn;
@@ -119,6 +120,8 @@ export function eventValue(event: Event, intern: Interner): number | null {
     case 'function_entry':
     case 'kernel_fault':
       return null;
+    case 'hung_task':
+      return event.seconds;
     case 'module_request':
       return event.wait ? 1 : 0;
     case 'function_return':
@@ -291,6 +294,8 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
         ...(code !== undefined && { at: code }),
       };
     }
+    case 'hung_task':
+      return { kind, seq, input, line, ts, cpu, pid, comm, context, seconds: value! };
     default:
       return assertNever(kind);
   }

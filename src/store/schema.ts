@@ -18,6 +18,7 @@ export const kindIds: Readonly<Record<EventKind, number>> = {
   syscall_enter: 8,
   syscall_exit: 9,
   kernel_fault: 10,
+  hung_task: 11,
   timer_start: 20,
   timer_cancel: 21,
   timer_expire_entry: 22,

@@ -134,6 +134,7 @@ function everyEvent(): Event[] {
       at: site,
     }),
     (base) => ({ ...base, kind: 'kernel_fault', what: 'warn', message: '' }),
+    (base) => ({ ...base, kind: 'hung_task', seconds: 120, stack: ['schedule+0x5a/0xd0'] }),
     (base) => ({ ...base, kind: 'module_free', module: 'dm_mod', context: 'softirq', ts: 2 ** 53 }),
   ];
   const fixed = new Set(make.map((one) => one(common(1)).kind));

@@ -60,6 +60,8 @@ const PATIENCE_MS = 500;
 const STACK_MS = 50;
 const PROMPT_MS = 1;
 const TELLING_EVENTS = 16;
+/** Even then the newest few wait for what comes next: somebody may have asked for stacks of some events only. */
+const NEWEST = 4;
 
 const NEWLINE = 10;
 
@@ -129,8 +131,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     for (const item of items) {
       if (halted) return;
       if (item.kind === 'lost') {
-        const { count = null, line } = { ...item.lost };
-        tellGap('lost', count, line);
+        tellGap('lost', item.lost.count ?? null, item.lost.line);
         engine.feed(item, input);
         continue;
       }
@@ -205,8 +206,14 @@ export function createTailReader(options: ReaderOptions): TailReader {
     settle(now);
   }
 
+  /** Are events complete as they come? */
+  function isPrompt(): boolean {
+    return !stacks && fed >= TELLING_EVENTS && current().facts.ordered !== false;
+  }
+
   function settle(now: number): void {
     const { lines } = splitter!;
+    if (isPrompt()) current().release(NEWEST);
     feed(current().take(lines));
     if (lines === linesBefore) return;
     linesBefore = lines;
@@ -243,8 +250,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
         if (headSize === 0 || !tryToDecide(now)) return undefined;
         readHead(now);
       }
-      const prompt = !stacks && fed >= TELLING_EVENTS && current().facts.ordered !== false;
-      const patience = prompt ? PROMPT_MS : STACK_MS;
+      const patience = isPrompt() ? PROMPT_MS : STACK_MS;
       let complete: number | undefined;
       while (marks.length > 0 && marks[0]!.at <= now - patience) complete = marks.shift()!.pushed;
       if (complete !== undefined) {
@@ -252,7 +258,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
           parser!.idle?.();
           complete = pushed;
         }
-        current().release(pushed - complete);
+        current().release(isPrompt() ? Math.min(NEWEST, pushed - complete) : pushed - complete);
         feed(current().take(splitter!.lines));
       }
       return marks.length === 0 ? undefined : Math.max(1, marks[0]!.at + patience - now);

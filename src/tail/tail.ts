@@ -25,11 +25,17 @@ export interface Tail {
   readonly ended: Promise<Report>;
 }
 
+/** Bytes that come more often than this come steadily. */
+const STEADY_MS = 6;
+
 export function tail(options: TailOptions): Tail {
   const reader = createTailReader(options);
   let following: Following | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let due = 0;
   let over = false;
+  /** When bytes came last. */
+  let before = 0;
   let succeed: (report: Report) => void;
   let fail: (error: unknown) => void;
   const ended = new Promise<Report>((resolve, reject) => {
@@ -62,22 +68,30 @@ export function tail(options: TailOptions): Tail {
     });
   }
 
-  function arm(): void {
-    if (timer !== undefined || over) return;
-    const wait = reader.tick(performance.now());
-    if (wait === undefined) return;
+  /** Sees to it that what is held back is looked at in time. */
+  function arm(now: number): void {
+    const wait = reader.tick(now);
+    if (wait === undefined || over) return;
+    // What keeps coming wakes us anyway.
+    const least = now - before < STEADY_MS ? STEADY_MS : 0;
+    const at = now + Math.max(wait, least);
+    if (timer !== undefined && due <= at) return;
+    clearTimeout(timer);
+    due = at;
     timer = setTimeout(() => {
       timer = undefined;
-      guarded(arm);
-    }, wait);
+      guarded(() => arm(performance.now()));
+    }, at - now);
   }
 
   guarded(() => {
     following = follow(options.path, {
       data: (bytes) =>
         guarded(() => {
-          reader.push(bytes, performance.now());
-          arm();
+          const now = performance.now();
+          reader.push(bytes, now);
+          arm(now);
+          before = now;
         }),
       restart: (reason) => guarded(() => reader.restart(reason)),
       caughtUp: () => guarded(() => reader.skipUntilHere()),
