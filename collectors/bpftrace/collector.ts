@@ -1,7 +1,7 @@
 /**
  * Reads what modlife.bt and modlife-0.17.bt print, as text and with `-f json`.
  *
- *     modlife1 54639906020 1 589 80000002 get refcnt=2 ip=0xffffffffc040d031 sym=ml_open name=ml comm="cat"
+ *     modlife1 54639906020 1 589 80000002 get refcnt=2 ip=0xffffffffc040d031 sym=foo_open name=foo comm="cat"
  *            │ │           │ │   │        │   └ fields: `name` may hold spaces, `comm` anything
  *            │ │           │ │   │        └ what happened
  *            │ │           │ │   └ preemption count, hex; 0 where record.sh could not find it
@@ -10,7 +10,7 @@
  *            │ └ nanoseconds since boot
  *            └ version of this protocol
  *     <tab>ffffffff81148175 try_module_get+133
- *     <tab>ffffffffc040d031 ml_open+17
+ *     <tab>ffffffffc040d031 foo_open+17
  *     <blank line>
  *
  * and at the end, per cpu, how many there should have been:

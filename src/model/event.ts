@@ -13,7 +13,7 @@ export type Nanoseconds = number;
  *  A probe that cannot tell yields `unknown`, which no pass may read as `task`. */
 export type ExecContext = 'task' | 'softirq' | 'hardirq' | 'nmi' | 'unknown';
 
-/** A place in code as a tracer printed it: `dm_create [dm_mod]`, `ml_open+0x4/0x20 [ml]` or a bare address.
+/** A place in code as a tracer printed it: `dm_create [dm_mod]`, `foo_open+0x4/0x20 [foo]` or a bare address.
  *  One object per spelling and capture, so that two mentions of the same place are the same object. */
 export interface Code {
   /** Exactly as printed. */
