@@ -15,59 +15,74 @@ export const stuckUnload: Pass = {
   record: 'events/syscalls/sys_enter_delete_module and sys_exit_delete_module',
   start(ledger, report) {
     /** By task, the latest report: each repeats the one before, with more seconds. */
-    const hung = new Map<number, HungTaskEvent>();
+    const hung = new Map<number, HungUnload>();
     return {
       change(change) {
-        if (change.type === 'hung') hung.set(change.event.pid, change.event);
+        if (change.type !== 'hung') return;
+        const unload = hungUnload(change.event);
+        if (unload !== undefined) hung.set(change.event.pid, unload);
       },
       end() {
         for (const unload of ledger.underWay) {
           if (unload.enter === undefined || unload.free !== undefined) continue;
-          const finding = judge(ledger, unload, hung.get(unload.pid));
-          if (finding === undefined) continue;
-          report(finding);
-          hung.delete(unload.pid);
-        }
-        // Of these the trace saw nothing, or there is none.
-        if (ledger.sawUnloadCalls) return;
-        for (const task of hung.values()) {
-          const finding = judgeReport(task);
+          const told = hung.get(unload.pid);
+          const finding = judge(
+            ledger,
+            unload,
+            told?.module === unload.incarnation?.module ? told : undefined,
+          );
           if (finding !== undefined) report(finding);
         }
+        // With the calls recorded, an unload that is not under way came back.
+        if (!ledger.sawUnloadCalls) for (const unload of hung.values()) report(judgeReport(ledger, unload));
       },
     };
   },
 };
 
+/** What khungtaskd tells of a task that unloads. */
+interface HungUnload {
+  readonly task: HungTaskEvent;
+  readonly module: string;
+  /** The outermost function of the module: its exit, as far as a stack can tell. */
+  readonly symbol: string;
+}
+
 const DELETE_MODULE = /sys_delete_module$/;
 
-/** All that the kernel log tells: the task was unloading, and in which function of which module. */
-function judgeReport(task: HungTaskEvent): Finding | undefined {
+function hungUnload(task: HungTaskEvent): HungUnload | undefined {
   const frames = (task.stack ?? []).map(readFrame);
   const syscall = frames.findIndex((frame) => DELETE_MODULE.test(bareSymbol(frame?.symbol ?? '')));
-  if (syscall < 0) return undefined;
-  const exit = frames.slice(0, syscall).findLast((frame) => frame?.module !== undefined);
+  const exit = frames.slice(0, Math.max(syscall, 0)).findLast((frame) => frame?.module !== undefined);
   if (exit?.module === undefined) return undefined;
+  return { task, module: exit.module, symbol: exit.symbol };
+}
+
+/** All there is without a trace of the call. */
+function judgeReport(ledger: Ledger, { task, module, symbol }: HungUnload): Finding {
+  const nth = ledger.incarnations.findLast((incarnation) => incarnation.module === module)?.nth ?? 1;
   return makeFinding({
     rule: 'stuck-unload',
-    severity: 'error',
-    certainty: 'observed',
-    incarnation: { module: exit.module, nth: 1 },
-    title: `${who(task)} was blocked for more than ${task.seconds} s while it unloaded ${exit.module}`,
-    detail: `The kernel's own watch on hung tasks found it waiting under ${exit.symbol}(), called by delete_module. What it waits for, and whether it came back later, the log does not tell.`,
-    culprit: { symbol: exit.symbol, event: task },
+    severity: 'warning',
+    certainty: 'possible',
+    because: 'the log does not tell whether it came back later',
+    overturnedBy: 1,
+    incarnation: { module, nth },
+    title: `${who(task)} was blocked for more than ${task.seconds} s while it unloaded ${module}`,
+    detail: `The kernel's own watch on hung tasks found it waiting under ${symbol}(), called by delete_module. What it waits for the log does not tell; a trace with probes on the module's functions would.`,
+    culprit: { symbol, event: task },
     evidence: [evidence(blocked(task), task)],
   });
 }
 
-function judge(ledger: Ledger, unload: Unload, hung: HungTaskEvent | undefined): Finding | undefined {
+function judge(ledger: Ledger, unload: Unload, hung: HungUnload | undefined): Finding | undefined {
   const incarnation = unload.incarnation;
   const last = ledger.last;
   if (incarnation === undefined || last === undefined || unload.enter === undefined) return undefined;
   // The kernel log's clock may be off from the trace's.
   const waited =
     hung !== undefined && last.input !== unload.enter.input
-      ? hung.seconds * 1e9
+      ? hung.task.seconds * 1e9
       : ledger.now - unload.enter.ts;
   const patient = waited >= PATIENCE_NS;
   const files = ledger.files
@@ -75,16 +90,14 @@ function judge(ledger: Ledger, unload: Unload, hung: HungTaskEvent | undefined):
     .filter((call) => call.entry.seq < unload.start.seq && ledger.inTextOf(call, incarnation));
   const own = files.find((call) => call.entry.pid === unload.pid);
   const holder = own ?? files[0];
+  const exit = unload.exit;
+  const inExit = exit !== undefined && exit.returned === undefined;
+  // Then two events, not one, must have gone unrecorded if it came back after all.
+  const confirmed = patient && (own !== undefined || (hung !== undefined && inExit));
   const unsure =
     doubt(ledger, incarnation, unload.enter, last) ??
-    ((patient && own !== undefined) || hung !== undefined
-      ? undefined
-      : `the capture ends ${duration(waited)} after it entered; it may yet come back`);
-  const exit = unload.exit;
-  const where =
-    exit === undefined || exit.returned !== undefined
-      ? 'delete_module has not returned'
-      : `${callName(exit)} has not returned`;
+    (confirmed ? undefined : `the capture ends ${duration(waited)} after it entered; it may yet come back`);
+  const where = inExit ? `${callName(exit)} has not returned` : 'delete_module has not returned';
   const cause =
     own !== undefined
       ? ` The task that unloads is itself the holder: as ${who(own.entry)} it opened a file of ${incarnation.module} with ${callName(own)} and never closed it (stdin or another inherited descriptor), so the wait cannot end.`
@@ -96,15 +109,17 @@ function judge(ledger: Ledger, unload: Unload, hung: HungTaskEvent | undefined):
     severity: unsure === undefined ? 'error' : patient ? 'warning' : 'note',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
+    overturnedBy: confirmed ? 2 : 1,
     incarnation,
     title: `${who(unload.start)} has been unloading ${incarnation.module} for ${duration(waited)} and does not come back`,
-    detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
+    detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.task.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
     culprit: { symbol: holder?.name, code: holder?.entry.fn, event: unload.start },
     evidence: [
       ...(holder === undefined ? [] : [evidence(`${callName(holder)} enters`, holder.entry)]),
       evidence('delete_module enters', unload.enter),
       ...(exit === undefined ? [] : [evidence(`${callName(exit)} enters`, exit.entry)]),
-      evidence(last === hung ? blocked(hung) : 'the capture ends, still waiting', last),
+      ...(hung === undefined ? [] : [evidence(blocked(hung.task), hung.task)]),
+      ...(last === hung?.task ? [] : [evidence('the capture ends, still waiting', last)]),
     ],
   });
 }
