@@ -1,6 +1,7 @@
 /** From the text of one record to an event. */
 import type { Sink } from '../../src/model/collector.ts';
 import type { ExecContext, ModuleSyscall } from '../../src/model/event.ts';
+import { taintLetters } from '../taints.ts';
 import { createPlaces } from './places.ts';
 
 export interface RawRecord {
@@ -85,15 +86,6 @@ const RECORDS: Readonly<Record<string, readonly (readonly [key: string, shape: S
   ],
   exit: [],
 };
-
-/** Letters in the order the kernel prints them; bits of include/linux/panic.h. */
-const TAINTS: readonly (readonly [bit: number, letter: string])[] = [
-  [0, 'P'],
-  [12, 'O'],
-  [1, 'F'],
-  [10, 'C'],
-  [13, 'E'],
-];
 
 /** How a BPF program came to be called; not what the kernel was doing. */
 const TRACER =
@@ -184,7 +176,7 @@ export function createReader(sink: Sink): (record: RawRecord) => void {
           ...base,
           kind: 'module_load',
           module: intern(value('name')),
-          taints: letters(value('taints')),
+          taints: taintLetters(Number(value('taints'))),
         });
       case 'free':
         return sink.event({ ...base, kind: 'module_free', module: intern(value('name')) });
@@ -293,11 +285,4 @@ function contextOf(count: number, kind: string): ExecContext {
   if (count & 0xf0000) return 'hardirq';
   if (count & 0x100) return 'softirq';
   return 'task';
-}
-
-function letters(taints: string): string {
-  const bits = Number(taints);
-  return TAINTS.filter(([bit]) => bits & (1 << bit))
-    .map(([, letter]) => letter)
-    .join('');
 }

@@ -7,6 +7,7 @@
 import type { Code, ExecContext, FunctionEntryEvent, FunctionReturnEvent } from '../../src/model/event.ts';
 import { createCodeTable } from '../code.ts';
 import { createEventReader, type Head, type Malformed, type Read, tracepointNames } from '../event-text.ts';
+import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
 import type { Field, Format } from './format.ts';
 import { addressKey, createSymbols } from './symbols.ts';
@@ -24,14 +25,6 @@ export interface EventDecoder {
 type Decode = (head: Head) => Read;
 
 const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze({});
-/** enum in include/linux/panic.h; the letters and their order are those of the tracepoint. */
-const TAINTS: readonly (readonly [bit: number, letter: string])[] = [
-  [0, 'P'],
-  [12, 'O'],
-  [1, 'F'],
-  [10, 'C'],
-  [13, 'E'],
-];
 /** What a return probe puts in place of the address that it hides. */
 const TRAMPOLINE =
   /^(?:arch_rethook_trampoline|__?kretprobe_trampoline|kretprobe_trampoline|return_to_handler)\b/;
@@ -192,9 +185,7 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
         const [taints, module] = has('taints', 'name') ?? [];
         if (taints === undefined) return undefined;
         return (head) => {
-          const bits = number(taints);
-          const letters = TAINTS.filter(([bit]) => (bits & (1 << bit)) !== 0).map(([, letter]) => letter);
-          return reader.tracepoint(name, `${text(module!) ?? ''} ${letters.join('')}`, head);
+          return reader.tracepoint(name, `${text(module!) ?? ''} ${taintLetters(number(taints))}`, head);
         };
       }
       case 'module_free': {
