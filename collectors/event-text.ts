@@ -5,7 +5,7 @@
  * Sources: include/trace/events/{module,timer,workqueue,rcu,sched}.h, kernel/trace/trace_kprobe.c and
  * kernel/trace/trace_syscalls.c of Linux 5.10 to 7.2. Seen on 6.1 and 6.12.
  */
-import type { DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
+import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
 import { createCodeTable } from './code.ts';
 
 /** What a record's header says, whoever printed it. */
@@ -33,7 +33,8 @@ export interface EventReader {
   wants(name: string, body: string): boolean;
   /** A tracepoint by its bare name (no system prefix). */
   tracepoint(name: string, body: string, head: Head): Read;
-  /** A dynamic event: `body` starts with the parenthesis that tells what was probed. */
+  /** A dynamic event: `body` starts with the parenthesis that tells what was probed. A probe on call_rcu() and its
+   *  like is an `rcu_callback` where it prints the head and a function in a module. */
   dynamic(name: string, body: string, head: Head): Read;
   /** `sys_delete_module(…)` and `sys_delete_module -> 0x0`, which tracefs prints in place of `name: body`. */
   syscall(text: string, head: Head): Read;
@@ -84,6 +85,8 @@ const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)
 const DEFERRED = /^(?:hr)?timer_|^workqueue_|^rcu_/;
 const QUEUE = / workqueue=(\S+)/;
 const BARE = /^(?:0x)?[0-9a-f]{8,16}$/;
+/** `srcu` and `rcu_tasks` have queues of their own, with callbacks of the same kind. */
+const CALL_RCU = /^(?:__)?call_s?rcu(?:_hurry|_lazy|_tasks(?:_\w+)?|_common)?$/;
 const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 /** What libtraceevent's plugin (plugin_sched_switch.c) makes of sched_wakeup: `COMM:PID [PRIO] CPU:NNN`. */
 const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
@@ -261,6 +264,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       if (arrow < 0 || arrow > close) {
         const fn = code(body.slice(1, close));
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
+        const armed = armedCallback(fn, args, code);
+        if (armed !== undefined) return { kind: 'rcu_callback', ...placed(head), ...armed };
         return {
           kind: 'function_entry',
           seq: 0,
@@ -310,6 +315,29 @@ function placed(head: Head) {
   };
 }
 
+/**
+ * What a probe on call_rcu() and its like tells, whatever its arguments were named: the address of the rcu_head, and
+ * behind it the function. Most callbacks are vmlinux's own, or kfree_rcu()'s, and are no claim on a module.
+ */
+export function armedCallback(
+  fn: Code,
+  args: Readonly<Record<string, string>>,
+  code: (text: string) => Code | undefined,
+): { readonly object: string; readonly fn: Code } | undefined {
+  if (fn.symbol === undefined || !CALL_RCU.test(fn.symbol)) return undefined;
+  const printed = Object.values(args);
+  const symbolic = printed.findIndex((value) => !BARE.test(value));
+  const at = symbolic >= 0 ? symbolic : printed.length - 1;
+  const callback = code(printed[at] ?? '');
+  const object = printed[at - 1];
+  if (object === undefined || !BARE.test(object)) return undefined;
+  if (callback === undefined || (callback.symbol !== undefined && callback.module === undefined))
+    return undefined;
+  // A pointer to a function points at its start: with an offset it was looked up after the module had gone.
+  if ((callback.offset ?? 0) > 0) return undefined;
+  return { object: object.replace(/^0x/, ''), fn: callback };
+}
+
 /** The parenthesis that ends what was probed: followed by the arguments or by nothing. */
 function closing(body: string): number {
   if (body.charCodeAt(0) !== OPEN) return -1;
@@ -341,6 +369,8 @@ function readArguments(body: string, from: number): Readonly<Record<string, stri
       at = close + 2;
     } else {
       let end = body.indexOf(' ', equals);
+      // `func=foo_reap+0x0/0x40 [foo]`
+      if (end >= 0 && body.charCodeAt(end + 1) === OPEN_BRACKET) end = body.indexOf(' ', end + 1);
       if (end < 0) end = body.length;
       args[key] = body.slice(equals + 1, end);
       at = end + 1;
@@ -354,6 +384,7 @@ const ARGUMENT_NEXT = /^(?: [A-Za-z_]\w*=|\s*$)/;
 const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze({});
 const SPACE = 0x20;
 const OPEN = 0x28;
+const OPEN_BRACKET = 0x5b;
 
 /** Blames the first of `parts` that is missing, or the end of the body. */
 function malformed(body: string, parts: readonly string[], expected: string): Malformed {

@@ -4,9 +4,22 @@
  * Sources: include/trace/events/{module,timer,workqueue,rcu,sched,printk}.h, kernel/trace/trace_{probe,kprobe,fprobe,
  * syscalls,entries}.{c,h} of Linux 5.10 to 7.2.
  */
-import type { Code, ExecContext, FunctionEntryEvent, FunctionReturnEvent } from '../../src/model/event.ts';
+import type {
+  Code,
+  DeferredEvent,
+  ExecContext,
+  FunctionEntryEvent,
+  FunctionReturnEvent,
+} from '../../src/model/event.ts';
 import { createCodeTable } from '../code.ts';
-import { createEventReader, type Head, type Malformed, type Read, tracepointNames } from '../event-text.ts';
+import {
+  armedCallback,
+  createEventReader,
+  type Head,
+  type Malformed,
+  type Read,
+  tracepointNames,
+} from '../event-text.ts';
 import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
 import type { Field, Format } from './format.ts';
@@ -271,10 +284,16 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
       return read;
     }
     if (ip !== undefined) {
-      return ({ line, ts, cpu, pid, comm, context }): FunctionEntryEvent | undefined => {
+      return ({ line, ts, cpu, pid, comm, context }): DeferredEvent | FunctionEntryEvent | undefined => {
         // A probe of a program in user space.
         if (!isKernel(ip)) return undefined;
         const entered = place(true);
+        const given = args();
+        const armed = armedCallback(entered, given, code);
+        if (armed !== undefined) {
+          const kind = 'rcu_callback';
+          return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, ...armed };
+        }
         return {
           kind: 'function_entry',
           seq: 0,
@@ -287,7 +306,7 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
           context,
           fn: entered,
           probe: name,
-          args: args(),
+          args: given,
         };
       };
     }

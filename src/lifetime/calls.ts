@@ -238,9 +238,10 @@ function probeName(probe: string): string {
 function isReturnOf(event: FunctionReturnEvent, call: Call): boolean {
   const { fn } = event;
   const entered = call.entry.fn;
-  if (fn.address !== undefined || entered.address !== undefined) {
-    return fn.address === entered.address || (fn.address === undefined && fn.symbol === call.name);
-  }
+  if (fn.address !== undefined && entered.address !== undefined) return fn.address === entered.address;
+  // Between the two lines the module went, and its symbols with it.
+  if (fn.address !== undefined) return probeName(event.probe) === call.name;
+  if (entered.address !== undefined) return fn.symbol === call.name;
   if (fn.symbol !== entered.symbol) return false;
   // Looked up too late, many functions print as one symbol; then the probes' names tell them apart.
   if (call.late) return probeName(event.probe) === call.name || event.probe === call.entry.probe;

@@ -71,6 +71,11 @@ export interface Deferred {
   running: DeferredEvent | undefined;
 }
 
+export interface RcuCallback extends Deferred {
+  /** Would its run have been recorded, as far as this capture shows? */
+  readonly wouldBeSeen: boolean;
+}
+
 /** A try_module_get that was entered and took nothing. */
 export interface FailedGet {
   readonly attempt: FunctionEntryEvent;
@@ -120,7 +125,10 @@ export type Change =
       readonly outstanding: readonly Reference[];
       readonly usersAtFree: number;
       readonly inFlight: readonly Call[];
+      /** Timers and work items that were armed or running. */
       readonly pending: readonly Deferred[];
+      /** RCU callbacks that had not run when exit returned; when the text was freed, if that was not seen. */
+      readonly callbacks: readonly RcuCallback[];
     }
   /** What was pending at a free ran all the same. */
   | { readonly type: 'ran-after-free'; readonly claim: Deferred; readonly event: DeferredEvent }

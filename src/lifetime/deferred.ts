@@ -1,6 +1,7 @@
-/** Timers, work items and RCU callbacks: armed, running, over, and those that outlive their module. */
+/** Timers and work items: armed, running, over, and those that outlive their module. */
 import type { DeferredEvent } from '../model/event.ts';
 import type { Change, Deferred, Incarnation } from './changes.ts';
+import { pointsInto } from './text-owner.ts';
 
 export interface DeferredClaims {
   event(event: DeferredEvent): void;
@@ -10,7 +11,10 @@ export interface DeferredClaims {
   queueOf(pid: number): string | undefined;
 }
 
-export function createDeferredClaims(tell: (change: Change) => void): DeferredClaims {
+export function createDeferredClaims(
+  incarnations: readonly Incarnation[],
+  tell: (change: Change) => void,
+): DeferredClaims {
   const claims = new Map<string, Deferred>();
   /** Pending when their module was freed; they may run yet. */
   const orphans = new Map<string, Deferred>();
@@ -27,7 +31,6 @@ export function createDeferredClaims(tell: (change: Change) => void): DeferredCl
         case 'timer_start':
         case 'hrtimer_start':
         case 'workqueue_queue_work':
-        case 'rcu_callback':
           if (event.fn !== undefined)
             claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
           break;
@@ -48,16 +51,10 @@ export function createDeferredClaims(tell: (change: Change) => void): DeferredCl
         case 'hrtimer_cancel':
         case 'timer_expire_exit':
         case 'hrtimer_expire_exit':
-        case 'workqueue_execute_end':
-        case 'rcu_invoke_callback': {
+        case 'workqueue_execute_end': {
           const claim = claims.get(event.object);
           // Re-armed by its own callback, it stays.
-          if (
-            claim !== undefined &&
-            (claim.running !== undefined ||
-              event.kind === 'hrtimer_cancel' ||
-              event.kind === 'rcu_invoke_callback')
-          ) {
+          if (claim !== undefined && (claim.running !== undefined || event.kind === 'hrtimer_cancel')) {
             claims.delete(event.object);
           }
           break;
@@ -68,7 +65,7 @@ export function createDeferredClaims(tell: (change: Change) => void): DeferredCl
 
     orphan(incarnation, seq) {
       const pending = [...claims.values()].filter(
-        ({ armed, fn }) => armed.seq < seq && fn.module === incarnation.module,
+        ({ armed, fn }) => armed.seq < seq && pointsInto(fn, armed, incarnation, incarnations),
       );
       for (const claim of pending) {
         claims.delete(claim.armed.object);
@@ -85,14 +82,9 @@ export function createDeferredClaims(tell: (change: Change) => void): DeferredCl
 }
 
 function starts(kind: DeferredEvent['kind']): boolean {
-  return /_expire_entry$|_execute_start$|_invoke_callback$/.test(kind);
+  return /_expire_entry$|_execute_start$/.test(kind);
 }
 
 function arms(kind: DeferredEvent['kind']): boolean {
-  return (
-    kind === 'timer_start' ||
-    kind === 'hrtimer_start' ||
-    kind === 'workqueue_queue_work' ||
-    kind === 'rcu_callback'
-  );
+  return kind === 'timer_start' || kind === 'hrtimer_start' || kind === 'workqueue_queue_work';
 }

@@ -4,6 +4,7 @@
  */
 import type { Lost } from '../model/collector.ts';
 import type { Event, FunctionEntryEvent, FunctionReturnEvent, Nanoseconds } from '../model/event.ts';
+import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Incarnation, Unload } from './changes.ts';
 import { createDeferredClaims } from './deferred.ts';
@@ -60,13 +61,17 @@ const RELEASING: ReadonlySet<string> = new Set([
   'kobject_delayed_cleanup',
   'device_release',
 ]);
+/** They return when the callbacks that were given before have run. */
+const BARRIERS: ReadonlySet<string> = new Set(['rcu_barrier', 'srcu_barrier', 'rcu_barrier_tasks']);
+
 export function createLedger(tell: (change: Change) => void): Ledger {
   const incarnations = createIncarnations();
   const calls = createCallTracker();
   const files = createFileTracker();
-  const deferred = createDeferredClaims(tell);
+  const deferred = createDeferredClaims(incarnations.all, tell);
+  const callbacks = createCallbacks(incarnations.all, tell);
   const references = createHardReferences(incarnations, calls, files, tell);
-  const unloading = createUnloading(incarnations, calls, deferred, tell);
+  const unloading = createUnloading(incarnations, calls, deferred, callbacks, tell);
   /** How deep each task is in the kobject core's destruction of an object. */
   const releasing = new Map<string | number, number>();
   const losses: Loss[] = [];
@@ -91,9 +96,11 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       tell({ type: 'freeing', event, within });
       return;
     }
+    if (BARRIERS.has(name)) callbacks.barrierEntered(event);
     if (!mayBeModuleText(event.fn, incarnations.all)) return;
     const call = calls.enter(event, releasing.has(placeOf(event)));
     files.entered(call, ownerNow(call, incarnations.current.values())?.module);
+    callbacks.entered(call);
     tell({ type: 'entered', call });
     unloading.callEntered(call);
   }
@@ -105,6 +112,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       if (depth > 0) releasing.set(placeOf(event), depth);
       else releasing.delete(placeOf(event));
     }
+    if (BARRIERS.has(name)) callbacks.barrierReturned(event);
     if (name === 'free_module') unloading.freeReturned(event);
     if (name === 'try_module_get') references.attemptReturned(event);
     const call = calls.leave(event);
@@ -175,6 +183,9 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         case 'sched_kthread_stop':
         case 'sched_kthread_stop_ret':
           return;
+        case 'rcu_callback':
+        case 'rcu_invoke_callback':
+          return callbacks.event(event);
         default:
           return deferred.event(event);
       }

@@ -35,6 +35,19 @@ export function ownerNow(call: Call, alive: Iterable<Incarnation>): Incarnation 
   return undefined;
 }
 
+/** Does a pointer to a function, told by `event`, point into the text of `incarnation`? */
+export function pointsInto(
+  fn: Code,
+  event: Event,
+  incarnation: Incarnation,
+  all: readonly Incarnation[],
+): boolean {
+  if (fn.module !== undefined) return fn.module === incarnation.module && wasAliveAt(incarnation, event.seq);
+  if (fn.address === undefined) return false;
+  const alive = all.filter((each) => wasAliveAt(each, event.seq));
+  return nearestAbove(BigInt(fn.address), alive) === incarnation;
+}
+
 /**
  * Whose text or data was at `address`, if it had been freed by then. `sure` where struct module addresses tell; else
  * it is the only module that was freed at all.
@@ -115,8 +128,10 @@ function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnati
 }
 
 function wasAlive(incarnation: Incarnation, call: Call | undefined): boolean {
-  if (call === undefined) return true;
-  const { seq } = call.entry;
+  return call === undefined || wasAliveAt(incarnation, call.entry.seq);
+}
+
+function wasAliveAt(incarnation: Incarnation, seq: number): boolean {
   return (incarnation.free === undefined || seq < incarnation.free.seq) && incarnation.first.seq <= seq + 1;
 }
 

@@ -7,8 +7,9 @@ import type {
   SyscallEnterEvent,
   SyscallExitEvent,
 } from '../model/event.ts';
+import type { Callbacks } from './callbacks.ts';
 import type { Call, CallTracker } from './calls.ts';
-import type { Change, Incarnation, Unload } from './changes.ts';
+import type { Change, Incarnation, RcuCallback, Unload } from './changes.ts';
 import type { DeferredClaims } from './deferred.ts';
 import type { Incarnations } from './incarnations.ts';
 import { type After, afterReturn } from './order.ts';
@@ -41,11 +42,14 @@ export function createUnloading(
   incarnations: Incarnations,
   calls: CallTracker,
   deferred: DeferredClaims,
+  callbacks: Callbacks,
   tell: (change: Change) => void,
 ): Unloading {
   const { all, current } = incarnations;
   const unloads = new Map<number, Unload>();
   const after = new Map<Call, After>();
+  /** RCU callbacks that had not run when exit returned. */
+  const leftByExit = new WeakMap<Unload, RcuCallback[]>();
   let sawCalls = false;
 
   function start(event: Event, enter: SyscallEnterEvent | undefined): Unload {
@@ -114,6 +118,8 @@ export function createUnloading(
       ...lateReturns,
     ].filter(isOurs);
     const returned = unload.returned.filter((call) => call.returned!.seq < unload.free!.seq && isOurs(call));
+    const left = leftByExit.get(unload);
+    const unrun = callbacks.orphan(incarnation);
     const others = unload.returned.splice(0, Infinity, ...returned);
     tell({
       type: 'freed',
@@ -123,6 +129,7 @@ export function createUnloading(
       usersAtFree: incarnation.count.users,
       inFlight,
       pending: deferred.orphan(incarnation, unload.free.seq),
+      callbacks: left ?? unrun,
     });
     for (const call of others) after.delete(call);
   }
@@ -209,6 +216,12 @@ export function createUnloading(
 
     callReturned(call) {
       const returned = call.returned!;
+      const ending = unloads.get(returned.pid);
+      // What exit calls may be the first that is seen of it; the system call calls nothing else of the module.
+      if (ending?.exit === call && /delete_module/.test(returned.caller?.symbol ?? '')) {
+        const owner = ending.incarnation;
+        if (owner !== undefined) leftByExit.set(ending, callbacks.waiting(owner));
+      }
       for (const unload of unloads.values()) {
         if (unload.pid === returned.pid || call === unload.exit || !mayBeUnloaded(call)) continue;
         unload.returned.push(call);

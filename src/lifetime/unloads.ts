@@ -36,11 +36,12 @@ export function createUnloadAccounts(): UnloadAccounts {
       else if (change.type === 'ran-after-free') ran.set(change.claim, change.event.ts);
     },
     accounts(ledger) {
-      const done = freed.map(({ unload, inFlight, pending }): UnloadAccount => {
+      const done = freed.map(({ unload, inFlight, pending, callbacks }): UnloadAccount => {
         const calls = inFlight.filter(
           (call) => !call.over && (call.returned !== undefined || ledger.calls.returnsAreSeen(call)),
         );
-        const ends = [...calls.map(endOfCall), ...pending.map((claim) => ran.get(claim))];
+        const deferred = [...pending, ...callbacks.filter(({ wouldBeSeen }) => wouldBeSeen)];
+        const ends = [...calls.map(endOfCall), ...deferred.map((claim) => ran.get(claim))];
         const open = ends.some((end) => end === undefined);
         const faulted = calls.some(({ fault }) => fault !== undefined);
         return {

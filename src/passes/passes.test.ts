@@ -331,8 +331,8 @@ test('timers, work and RCU callbacks that are armed when the text goes are found
     <idle>-0 ..s1. 6.0: timer_expire_entry: timer=00000000aaaa function=0xffffffffc0400010 now=4294 baseclk=4294
       -> error observed text-in-use foo: a timer with foo_tick [foo] was still armed when foo was freed, and ran
     the capture ends
-      -> note possible text-in-use foo: a work item with foo_work [foo] was still armed when foo was freed
-      -> warning possible text-in-use foo: an RCU callback with foo_free_rcu [foo] was still armed when foo was freed"
+      -> note possible text-in-use foo: an RCU callback with foo_free_rcu [foo] had not run when foo was freed
+      -> note possible text-in-use foo: a work item with foo_work [foo] was still armed when foo was freed"
   `);
 });
 

@@ -3,13 +3,15 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
-import { freedAt } from '../lifetime/text-owner.ts';
 import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
-import type { Evidence, Finding } from '../model/report.ts';
+import type { Finding } from '../model/report.ts';
+import { createLeftCallbacks } from './callbacks-outlived.ts';
+import { type Crash, crashInFreedText, unexplainedCrash } from './crash.ts';
 import { awaitFaults, canSayRunning, type Freed, oneMissing, runsAs } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
+import { inOrder, unloadStory } from './unload-story.ts';
 
 export const releaseAfterExit: Pass = {
   rule: 'release-after-exit',
@@ -50,23 +52,34 @@ export const textInUse: Pass = {
     'rcu_callback',
     'kernel_fault',
   ],
-  record: 'events/timer, events/workqueue, events/rcu and probes on the functions of the module',
+  record:
+    'events/timer, events/workqueue, events/rcu or a probe on call_rcu, and probes on the functions of the module',
   start(ledger, report) {
     const verdicts = awaitFaults((freed, call) => report(stillRunning(ledger, freed, call, 'text-in-use')));
     /** One unrecorded cancel would explain them, until they run. */
     const waiting = new Map<Deferred, Freed>();
+    const callbacks = createLeftCallbacks(ledger, report);
+    /** In memory of a module whose unload is not told yet, and with it what explains them. */
+    let crashes: Crash[] = [];
+    function judge(crash: Crash): void {
+      if (!callbacks.crashed(crash)) report(unexplainedCrash(crash));
+    }
     return {
       end() {
         verdicts.end();
+        callbacks.end();
         for (const [claim, freed] of waiting) report(pending(ledger, freed, claim, undefined));
       },
       change(change) {
         if (change.type === 'fault') {
           verdicts.fault();
-          const finding = faultInFreedText(ledger, change.fault);
-          if (finding !== undefined) report(finding);
+          const crash = crashInFreedText(ledger, change.fault);
+          if (crash === undefined) return;
+          if (crash.incarnation.unload?.done === undefined) crashes.push(crash);
+          else judge(crash);
         }
         if (change.type === 'ran-after-free') {
+          callbacks.ran(change.event);
           const freed = waiting.get(change.claim);
           waiting.delete(change.claim);
           if (freed !== undefined) report(pending(ledger, freed, change.claim, change.event));
@@ -89,32 +102,15 @@ export const textInUse: Pass = {
           // Told as the call that it is in.
           if (!change.inFlight.some((call) => runsAs(claim, call))) waiting.set(claim, change);
         }
+        callbacks.freed(change);
+        for (const crash of crashes) if (crash.incarnation === change.incarnation) judge(crash);
+        crashes = crashes.filter(({ incarnation }) => incarnation !== change.incarnation);
         const files = openFiles(ledger, change);
         if (files.length > 0) report(filesOpen(ledger, change, files));
       },
     };
   },
 };
-
-/** How the unload went, as evidence: what every story here shares. */
-function unloadStory({ unload }: Freed): Evidence[] {
-  return [
-    evidence('the unload begins', unload.start),
-    ...(unload.exit === undefined ? [] : [evidence(`${callName(unload.exit)} enters`, unload.exit.entry)]),
-    ...(unload.exit?.returned === undefined
-      ? []
-      : [evidence(`${callName(unload.exit)} returns`, unload.exit.returned)]),
-    evidence('the text is freed', unload.free!),
-  ];
-}
-
-function inOrder(...parts: Evidence[][]): Evidence[] {
-  const seen = new Set<string>();
-  return parts
-    .flat()
-    .filter(({ input, line }) => !seen.has(`${input}:${line}`) && seen.add(`${input}:${line}`))
-    .sort((a, b) => a.ns - b.ns || a.line - b.line);
-}
 
 function stillRunning(
   ledger: Ledger,
@@ -234,35 +230,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEve
   });
 }
 
-/** A crash in memory of a module that was gone, where no call in flight explains it. */
-function faultInFreedText(ledger: Ledger, fault: FaultEvent): Finding | undefined {
-  const address = fault.at?.address ?? fault.address;
-  if (fault.what !== 'oops' || address === undefined) return undefined;
-  if (ledger.calls.inFlight().some((call) => call.fault === fault)) return undefined;
-  const freed = freedAt(address, fault, ledger.incarnations);
-  if (freed === undefined) return undefined;
-  const { incarnation, sure } = freed;
-  return makeFinding({
-    rule: 'text-in-use',
-    severity: sure ? 'error' : 'warning',
-    certainty: sure ? 'observed' : 'possible',
-    because: sure
-      ? undefined
-      : `that ${address} was its memory is inferred: no other module was freed in the capture`,
-    incarnation,
-    title: `${who(fault)} faulted at ${address}, in the memory of ${incarnation.module}, which was gone`,
-    detail: `The kernel reports: ${fault.message}. What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`,
-    culprit: { event: fault },
-    evidence: [
-      ...(incarnation.unload === undefined ? [] : [evidence('the unload begins', incarnation.unload.start)]),
-      evidence('the text is freed', incarnation.free!),
-      evidence(`the task faults: ${fault.message}`, fault),
-    ],
-  });
-}
-
 function kindOf(kind: string): string {
-  if (kind.startsWith('rcu')) return 'an RCU callback';
   if (kind.startsWith('workqueue')) return 'a work item';
   return kind.startsWith('hrtimer') ? 'an hrtimer' : 'a timer';
 }

@@ -33,6 +33,13 @@ export function story(records: string): string {
   return told.join('\n');
 }
 
+/** The findings of that story alone. */
+export function findingsOf(records: string): string[] {
+  return story(records)
+    .split('\n')
+    .filter((line) => line.startsWith('  -> '));
+}
+
 /** Puts the dash where the kernel does, and fills in CPU 0 and task context. */
 function asPrinted(line: string): string {
   const [, comm, pid, cpu = '[000]', flags = '.....', rest] =
