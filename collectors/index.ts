@@ -1,5 +1,6 @@
 import type { BinaryCollector, Collector } from '../src/model/collector.ts';
 import { bpftrace } from './bpftrace/collector.ts';
+import { kallsyms } from './kallsyms/collector.ts';
 import { kernelLog } from './kernel-log/collector.ts';
 import { perfScript } from './perf-script/collector.ts';
 import { traceCmd } from './trace-cmd/collector.ts';
@@ -9,6 +10,7 @@ import { tracefs } from './tracefs/collector.ts';
 /** Asked in this order whether a capture is theirs: the most particular first. */
 export const collectors: readonly (BinaryCollector | Collector)[] = [
   traceDat,
+  kallsyms,
   bpftrace,
   perfScript,
   traceCmd,

@@ -7,7 +7,7 @@ import type { FileTracker } from './files.ts';
 import type { Incarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import { type Family, familyOf, placeName, readFrame } from './sites.ts';
-import { ownerByAddress, ownerNow } from './text-owner.ts';
+import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {
   event(event: ModuleRefEvent): void;
@@ -52,8 +52,7 @@ export function createHardReferences(
     const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
     if (code !== undefined) return { code, family: familyOf(code, event.module) };
     const address = event.callSite.address;
-    const owner =
-      address === undefined ? undefined : ownerByAddress(event.callSite, current.values(), undefined);
+    const owner = address === undefined ? undefined : nearestAbove(BigInt(address), [...current.values()]);
     return { code: event.callSite, family: owner?.module === event.module ? 'own' : family };
   }
 

@@ -12,6 +12,7 @@ import { createFileTracker, type FileTracker } from './files.ts';
 import { createHardReferences } from './hard-references.ts';
 import { createIncarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
+import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
 import { createUnloading } from './unloading.ts';
 
@@ -66,6 +67,7 @@ const BARRIERS: ReadonlySet<string> = new Set(['rcu_barrier', 'srcu_barrier', 'r
 
 export function createLedger(tell: (change: Change) => void): Ledger {
   const incarnations = createIncarnations();
+  const symbols = createSymbols();
   const calls = createCallTracker();
   const files = createFileTracker();
   const deferred = createDeferredClaims(incarnations.all, tell);
@@ -150,7 +152,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     inTextOf: (call, incarnation) => isInTextOf(call, incarnation, incarnation.unload, incarnations.all),
     orderedBefore: unloading.orderedBefore,
 
-    event(event) {
+    event(told) {
+      const event = symbols.resolve(told);
       last = event;
       calls.observe(event);
       unloading.observe(event);
@@ -176,6 +179,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         case 'hung_task':
           return tell({ type: 'hung', event });
         case 'module_request':
+        case 'module_text':
         case 'sched_waking':
         case 'sched_wakeup':
         case 'sched_process_exit':

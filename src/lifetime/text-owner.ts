@@ -29,10 +29,15 @@ export function mayBeModuleText(code: Code, known: Iterable<Incarnation>): boole
 /** Whose text a function entered just now lies in, as far as is known while it runs. */
 export function ownerNow(call: Call, alive: Iterable<Incarnation>): Incarnation | undefined {
   const { fn } = call.entry;
-  if (fn.address !== undefined) return ownerByAddress(fn, alive, call);
-  if (call.late || fn.module === undefined) return undefined;
+  if (fn.address !== undefined && fn.module === undefined) return ownerByAddress(fn, alive, call);
+  if (isGuessed(call) || fn.module === undefined) return undefined;
   for (const incarnation of alive) if (incarnation.module === fn.module) return incarnation;
   return undefined;
+}
+
+/** Its name was looked up too late, and the module in brackets with it. An address with a module is a snapshot's. */
+function isGuessed({ late, entry }: Call): boolean {
+  return late && entry.fn.address === undefined;
 }
 
 /** Does a pointer to a function, told by `event`, point into the text of `incarnation`? */
@@ -58,6 +63,12 @@ export function freedAt(
   all: readonly Incarnation[],
 ): { readonly incarnation: Incarnation; readonly sure: boolean } | undefined {
   const gone = all.filter(({ free }) => free !== undefined && free.seq < fault.seq);
+  // A snapshot told whose text it was; see symbols.ts.
+  if (fault.kind === 'kernel_fault' && fault.at?.address !== undefined && fault.at.module !== undefined) {
+    const { module } = fault.at;
+    const incarnation = gone.findLast((each) => each.module === module);
+    return incarnation === undefined ? undefined : { incarnation, sure: true };
+  }
   const owner = nearestAbove(
     BigInt(address),
     all.filter(({ free }) => free === undefined || free.seq < fault.seq),
@@ -74,21 +85,11 @@ export function isInTextOf(
   unload: Unload | undefined,
   all: Iterable<Incarnation>,
 ): boolean {
-  return isCodeOf(call.entry.fn, call, incarnation, unload, all);
-}
-
-function isCodeOf(
-  fn: Code,
-  call: Call | undefined,
-  incarnation: Incarnation,
-  unload: Unload | undefined,
-  all: Iterable<Incarnation>,
-): boolean {
-  const late = call === undefined ? fn.symbol === undefined : call.late;
-  if (!late && fn.module !== undefined) {
+  const { fn } = call.entry;
+  if (!isGuessed(call) && fn.module !== undefined) {
     return fn.module === incarnation.module && wasAlive(incarnation, call);
   }
-  const framed = call?.entry.stack?.[0];
+  const framed = call.entry.stack?.[0];
   const frameModule = framed === undefined ? undefined : /\[([^\]]+)\]$/.exec(framed)?.[1];
   if (frameModule !== undefined) return frameModule === incarnation.module && wasAlive(incarnation, call);
   const exit = unload?.exit?.entry.fn;
@@ -101,19 +102,15 @@ function isCodeOf(
   return ownerByAddress(fn, all, call) === incarnation;
 }
 
-/** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address. */
-export function ownerByAddress(
-  fn: Code,
-  all: Iterable<Incarnation>,
-  call: Call | undefined,
-): Incarnation | undefined {
+function ownerByAddress(fn: Code, all: Iterable<Incarnation>, call: Call): Incarnation | undefined {
   return nearestAbove(
     BigInt(fn.address!),
     [...all].filter((incarnation) => wasAlive(incarnation, call)),
   );
 }
 
-function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnation | undefined {
+/** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address. */
+export function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnation | undefined {
   let owner: Incarnation | undefined;
   let nearest = REACH;
   for (const incarnation of among) {
@@ -127,8 +124,8 @@ function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnati
   return owner;
 }
 
-function wasAlive(incarnation: Incarnation, call: Call | undefined): boolean {
-  return call === undefined || wasAliveAt(incarnation, call.entry.seq);
+function wasAlive(incarnation: Incarnation, call: Call): boolean {
+  return wasAliveAt(incarnation, call.entry.seq);
 }
 
 function wasAliveAt(incarnation: Incarnation, seq: number): boolean {

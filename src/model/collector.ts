@@ -34,6 +34,8 @@ export interface CaptureFacts {
   /** True where the clock may be off from that of other captures of the same boot by some constant: beside them,
    *  what this one tells is told after what they tell. */
   aside?: boolean;
+  /** True where it tells of no moment: all it tells comes before what other captures tell. */
+  preamble?: boolean;
   /** Time of the last record, of whatever kind: the capture was still running then. */
   end?: Nanoseconds;
   /** False when records may come out of time order (bpftrace before 0.18 drains buffers CPU by CPU). */

@@ -177,6 +177,21 @@ export interface HungTaskEvent extends EventBase {
   readonly seconds: number;
 }
 
+/** A snapshot: where the text of a module lies, and which functions are where. Its time is that of the module_load
+ *  it belongs to; 0 where it was told of no moment. */
+export interface ModuleTextEvent extends EventBase {
+  readonly kind: 'module_text';
+  readonly module: string;
+  /** What /proc/modules says: its memory, text and data together before 6.4. Addresses are hex with 0x. */
+  readonly place?: { readonly start: string; readonly end: string };
+  /** By rising address; none where only /proc/modules was read. */
+  readonly functions: readonly {
+    readonly address: string;
+    readonly size: number;
+    readonly symbol: string;
+  }[];
+}
+
 export type Event =
   | ModuleLoadEvent
   | ModuleFreeEvent
@@ -189,6 +204,7 @@ export type Event =
   | DeferredEvent
   | SchedEvent
   | FaultEvent
-  | HungTaskEvent;
+  | HungTaskEvent
+  | ModuleTextEvent;
 
 export type EventKind = Event['kind'];

@@ -45,6 +45,7 @@ export function createIntake(path: string, format: string, input: number): Intak
 
   function count(event: Event): void {
     summary.events++;
+    if (facts.preamble === true) return;
     if (summary.first === null || event.ts < summary.first) summary.first = event.ts;
     if (summary.last === null || event.ts > summary.last) summary.last = event.ts;
   }

@@ -26,8 +26,8 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
 
 interface Head {
   readonly input: number;
-  /** Its clock cannot be trusted beside the others': it comes after them. */
-  readonly aside: boolean;
+  /** What tells of no moment comes first; whose clock cannot be trusted beside the others', last. */
+  readonly rank: number;
   item: Item | undefined;
   /** A loss has no time of its own and stays with the event before it. */
   ts: number;
@@ -35,7 +35,7 @@ interface Head {
 }
 
 function isBefore(a: Head, b: Head): boolean {
-  return a.aside === b.aside ? a.ts < b.ts : b.aside;
+  return a.rank === b.rank ? a.ts < b.ts : a.rank < b.rank;
 }
 
 async function openHead(capture: Capture, input: number): Promise<Head> {
@@ -43,8 +43,8 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
   let at = 0;
   const head: Head = {
     input,
-    get aside() {
-      return capture.facts.aside === true;
+    get rank() {
+      return capture.facts.preamble === true ? 0 : capture.facts.aside === true ? 2 : 1;
     },
     item: undefined,
     ts: Number.NEGATIVE_INFINITY,
@@ -67,7 +67,9 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
 }
 
 function refuseUnrelated(captures: readonly Capture[]): void {
-  const timed = captures.filter(({ summary, facts }) => summary.events > 0 && facts.aside !== true);
+  const timed = captures.filter(
+    ({ summary, facts }) => summary.events > 0 && facts.aside !== true && facts.preamble !== true,
+  );
   const clocks = new Set(timed.map(({ summary }) => summary.clock));
   const lonely = timed.find(({ summary }) => summary.clock !== 'time' && summary.clock !== 'tai');
   if (clocks.size <= 1 && (lonely === undefined || timed.length <= 1)) return;

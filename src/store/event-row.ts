@@ -3,7 +3,7 @@
  * its shape (schema.ts). Both directions stand here so that they stay each other's inverse.
  */
 import { assertNever } from '../model/assert-never.ts';
-import type { Code, Event, EventKind, ExecContext, ModuleSyscall } from '../model/event.ts';
+import type { Code, Event, EventKind, ExecContext, ModuleSyscall, ModuleTextEvent } from '../model/event.ts';
 
 /** What a shape says, ids resolved. */
 export interface Shape {
@@ -62,6 +62,7 @@ export function eventCode(event: Event): Code | undefined {
     case 'sched_kthread_stop':
     case 'sched_kthread_stop_ret':
     case 'hung_task':
+    case 'module_text':
       return undefined;
     default:
       return event.fn;
@@ -74,6 +75,7 @@ export function eventModule(event: Event): string | null {
     case 'module_put':
     case 'module_load':
     case 'module_free':
+    case 'module_text':
       return event.module;
     case 'syscall_enter':
       return event.module ?? null;
@@ -119,6 +121,7 @@ export function eventValue(event: Event, intern: Interner): number | null {
     case 'module_free':
     case 'function_entry':
     case 'kernel_fault':
+    case 'module_text':
       return null;
     case 'hung_task':
       return event.seconds;
@@ -143,6 +146,8 @@ export function eventDetail(event: Event): string | null {
       return null;
     case 'kernel_fault':
       return JSON.stringify({ message: event.message, address: event.address });
+    case 'module_text':
+      return JSON.stringify({ place: event.place, functions: event.functions });
     default:
       return null;
   }
@@ -296,6 +301,23 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
     }
     case 'hung_task':
       return { kind, seq, input, line, ts, cpu, pid, comm, context, seconds: value! };
+    case 'module_text': {
+      const { place, functions } = JSON.parse(detail!) as Pick<ModuleTextEvent, 'place' | 'functions'>;
+      return {
+        kind,
+        seq,
+        input,
+        line,
+        ts,
+        cpu,
+        pid,
+        comm,
+        context,
+        module: module!,
+        functions,
+        ...(place !== undefined && { place }),
+      };
+    }
     default:
       return assertNever(kind);
   }

@@ -19,6 +19,7 @@ export const kindIds: Readonly<Record<EventKind, number>> = {
   syscall_exit: 9,
   kernel_fault: 10,
   hung_task: 11,
+  module_text: 12,
   timer_start: 20,
   timer_cancel: 21,
   timer_expire_entry: 22,

@@ -135,6 +135,14 @@ function everyEvent(): Event[] {
     }),
     (base) => ({ ...base, kind: 'kernel_fault', what: 'warn', message: '' }),
     (base) => ({ ...base, kind: 'hung_task', seconds: 120, stack: ['schedule+0x5a/0xd0'] }),
+    (base) => ({
+      ...base,
+      kind: 'module_text',
+      module: 'dm_mod',
+      place: { start: '0xffffffffc040d000', end: '0xffffffffc0411000' },
+      functions: [{ address: '0xffffffffc040d010', size: 16, symbol: 'dm_put' }],
+    }),
+    (base) => ({ ...base, kind: 'module_text', module: 'dm_mod', functions: [] }),
     (base) => ({ ...base, kind: 'module_free', module: 'dm_mod', context: 'softirq', ts: 2 ** 53 }),
   ];
   const fixed = new Set(make.map((one) => one(common(1)).kind));
