@@ -9,21 +9,28 @@ import { pointsInto } from './text-owner.ts';
 
 export interface Callbacks {
   event(event: DeferredEvent): void;
-  /** A function in module text began to run: perhaps a callback. */
-  entered(call: Call): void;
+  /** A function in module text began to run: is it one of them? */
+  entered(call: Call): boolean;
   /** Functions that return when all callbacks given before have run. */
   barrierEntered(event: FunctionEntryEvent): void;
   barrierReturned(event: FunctionReturnEvent): void;
   /** Those with a function of `incarnation` that had been given by now and had not run. */
-  waiting(incarnation: Incarnation): RcuCallback[];
-  /** The same when its text is freed; from now on they only wait to be seen running. */
-  orphan(incarnation: Incarnation): RcuCallback[];
+  waiting(incarnation: Incarnation): Deferred[];
+  /** Its text is freed: those that wait now, or did when exit returned. From now on they only wait to be seen running. */
+  orphan(incarnation: Incarnation, leftByExit: readonly Deferred[] | undefined): RcuCallback[];
 }
 
 interface Given {
   readonly claim: Deferred;
-  /** Of the same function, given on the same CPU, by rcu_head: in that order they run. */
-  readonly queue: Map<string, Given>;
+  readonly queue: Queue;
+}
+
+/** Of the same function, given on the same CPU. */
+interface Queue {
+  /** By rcu_head, in the order in which they were given and will run. */
+  readonly waiting: Map<string, Given>;
+  /** One of them was seen to run, and all that wait now were given later. */
+  ranBefore: boolean;
 }
 
 export function createCallbacks(
@@ -33,7 +40,7 @@ export function createCallbacks(
   /** By rcu_head. */
   const given = new Map<string, Given>();
   /** By function and CPU. */
-  const queues = new Map<string, Map<number, Map<string, Given>>>();
+  const queues = new Map<string, Map<number, Queue>>();
   const orphans = new Map<string, Deferred>();
   /** Functions that were seen to run, and so would be seen again, and what they are called. */
   const seen = new Map<string, string>();
@@ -43,7 +50,7 @@ export function createCallbacks(
   const barriers = new Map<number, number>();
   let invocationsAreSeen = false;
 
-  function queueOf(key: string, cpu: number): Map<string, Given> {
+  function queueOf(key: string, cpu: number): Queue {
     let byCpu = queues.get(key);
     if (byCpu === undefined) {
       byCpu = new Map();
@@ -51,14 +58,14 @@ export function createCallbacks(
     }
     let queue = byCpu.get(cpu);
     if (queue === undefined) {
-      queue = new Map();
+      queue = { waiting: new Map(), ranBefore: false };
       byCpu.set(cpu, queue);
     }
     return queue;
   }
 
   function forget(head: string): void {
-    given.get(head)?.queue.delete(head);
+    given.get(head)?.queue.waiting.delete(head);
     given.delete(head);
   }
 
@@ -66,33 +73,22 @@ export function createCallbacks(
   function oldest(key: string): Given | undefined {
     let oldest: Given | undefined;
     for (const queue of queues.get(key)?.values() ?? []) {
-      const first = queue.values().next().value;
+      const first = queue.waiting.values().next().value;
       if (first !== undefined && !(oldest && oldest.claim.armed.seq < first.claim.armed.seq)) oldest = first;
     }
     return oldest;
   }
 
-  function wouldBeSeen(armed: DeferredEvent, fn: Code): boolean {
-    if (invocationsAreSeen) return true;
+  function wouldBeSeen({ armed, fn }: Deferred): boolean {
+    if (invocationsAreSeen || queues.get(keyOf(fn))?.get(armed.cpu)?.ranBefore === true) return true;
     const since = probedSince.get(fn.module ?? '');
     return seen.has(keyOf(fn)) && (since === undefined || since < armed.seq);
   }
 
-  function waiting(incarnation: Incarnation): RcuCallback[] {
-    const { module } = incarnation;
+  function waiting(incarnation: Incarnation): Deferred[] {
     return [...given.values()]
       .map(({ claim }) => claim)
-      .filter(({ armed, fn }) => pointsInto(fn, armed, incarnation, incarnations))
-      .map(({ armed, fn, running }) => {
-        const name = seen.get(keyOf(fn));
-        const isNamed = fn.symbol !== undefined || name === undefined;
-        return {
-          armed,
-          fn: isNamed ? fn : { text: name, symbol: name, module },
-          running,
-          wouldBeSeen: wouldBeSeen(armed, fn),
-        };
-      });
+      .filter(({ armed, fn }) => pointsInto(fn, armed, incarnation, incarnations));
   }
 
   return {
@@ -110,29 +106,31 @@ export function createCallbacks(
         const queue = queueOf(keyOf(fn), event.cpu);
         const one: Given = { claim: { armed: event, fn, running: undefined }, queue };
         given.set(object, one);
-        queue.set(object, one);
+        queue.waiting.set(object, one);
       }
     },
 
     entered({ entry, name, late }) {
       const module = late ? undefined : entry.fn.module;
       if (module !== undefined && !probedSince.has(module)) probedSince.set(module, entry.seq);
-      if (given.size === 0) return;
+      if (given.size === 0) return false;
       const heads = Object.values(entry.args).map((value) => value.replace(/^0x/, ''));
       const head = heads.find((each) => given.has(each));
       const one =
         head === undefined
           ? (oldest(name) ?? oldest(keyOf(entry.fn)) ?? oldest(behindEndbr(entry.fn)))
           : given.get(head);
-      if (one === undefined) return;
+      if (one === undefined) return false;
       const { armed, fn } = one.claim;
       seen.set(keyOf(fn), name);
+      one.queue.ranBefore = armed.cpu >= 0;
       // A CPU runs its callbacks in the order in which it was given them, so the earlier ones have run, too.
-      for (const earlier of armed.cpu < 0 ? [] : one.queue.keys()) {
+      for (const earlier of armed.cpu < 0 ? [] : one.queue.waiting.keys()) {
         if (earlier === armed.object) break;
         forget(earlier);
       }
       forget(armed.object);
+      return true;
     },
 
     barrierEntered(event) {
@@ -146,14 +144,25 @@ export function createCallbacks(
       barriers.delete(event.pid);
     },
 
-    orphan(incarnation) {
-      const pending = waiting(incarnation);
-      for (const claim of pending) orphans.set(claim.armed.object, claim);
+    orphan(incarnation, leftByExit) {
+      const { module } = incarnation;
+      const left = (leftByExit ?? waiting(incarnation)).map((claim): RcuCallback => {
+        const name = claim.fn.symbol ?? seen.get(keyOf(claim.fn));
+        const fn =
+          claim.fn.symbol === undefined && name !== undefined
+            ? { text: name, symbol: name, module }
+            : claim.fn;
+        return { ...claim, fn, wouldBeSeen: wouldBeSeen(claim) };
+      });
+      for (const claim of left) if (given.has(claim.armed.object)) orphans.set(claim.armed.object, claim);
       for (const [head, { claim }] of given) {
         if (pointsInto(claim.fn, claim.armed, incarnation, incarnations)) forget(head);
       }
-      probedSince.delete(incarnation.module);
-      return pending;
+      for (const byCpu of queues.values()) {
+        for (const [cpu, { waiting }] of byCpu) if (waiting.size === 0) byCpu.delete(cpu);
+      }
+      probedSince.delete(module);
+      return left;
     },
   };
 }

@@ -11,6 +11,8 @@ export interface Call {
   readonly name: string;
   /** The printed symbol cannot be the probed function: it was looked up after the module had gone. */
   readonly late: boolean;
+  /** RCU runs it: it was given to call_rcu(). */
+  isRcuCallback: boolean;
   /** The kobject core was releasing an object in this task when the function was entered. */
   readonly releasing: boolean;
   readonly parent: Call | undefined;
@@ -106,6 +108,7 @@ export function createCallTracker(): CallTracker {
         entry,
         name,
         late,
+        isRcuCallback: false,
         releasing,
         parent: stack.at(-1),
         returned: undefined,

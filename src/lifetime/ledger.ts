@@ -102,7 +102,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (!mayBeModuleText(event.fn, incarnations.all)) return;
     const call = calls.enter(event, releasing.has(placeOf(event)));
     files.entered(call, ownerNow(call, incarnations.current.values())?.module);
-    callbacks.entered(call);
+    call.isRcuCallback = callbacks.entered(call);
     tell({ type: 'entered', call });
     unloading.callEntered(call);
   }

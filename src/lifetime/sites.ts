@@ -86,6 +86,14 @@ export function bareSymbol(symbol: string): string {
   return dot < 0 ? symbol : symbol.slice(0, dot);
 }
 
+const RCU =
+  /^(?:rcu_do_batch|rcu_core|rcu_core_si|rcu_process_callbacks|srcu_invoke_callbacks|rcu_tasks_invoke_cbs)$/;
+
+/** Is this what calls the callbacks given to call_rcu()? */
+export function runsRcuCallbacks(symbol: string): boolean {
+  return RCU.test(bareSymbol(symbol));
+}
+
 const familyCache = new WeakMap<Code, Map<string, Family>>();
 
 /** What kind of taker or dropper `site` is for `module`. */

@@ -9,7 +9,7 @@ import type {
 } from '../model/event.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { Call, CallTracker } from './calls.ts';
-import type { Change, Incarnation, RcuCallback, Unload } from './changes.ts';
+import type { Change, Deferred, Incarnation, Unload } from './changes.ts';
 import type { DeferredClaims } from './deferred.ts';
 import type { Incarnations } from './incarnations.ts';
 import { type After, afterReturn } from './order.ts';
@@ -49,7 +49,7 @@ export function createUnloading(
   const unloads = new Map<number, Unload>();
   const after = new Map<Call, After>();
   /** RCU callbacks that had not run when exit returned. */
-  const leftByExit = new WeakMap<Unload, RcuCallback[]>();
+  const leftByExit = new WeakMap<Unload, Deferred[]>();
   let sawCalls = false;
 
   function start(event: Event, enter: SyscallEnterEvent | undefined): Unload {
@@ -118,8 +118,6 @@ export function createUnloading(
       ...lateReturns,
     ].filter(isOurs);
     const returned = unload.returned.filter((call) => call.returned!.seq < unload.free!.seq && isOurs(call));
-    const left = leftByExit.get(unload);
-    const unrun = callbacks.orphan(incarnation);
     const others = unload.returned.splice(0, Infinity, ...returned);
     tell({
       type: 'freed',
@@ -129,7 +127,7 @@ export function createUnloading(
       usersAtFree: incarnation.count.users,
       inFlight,
       pending: deferred.orphan(incarnation, unload.free.seq),
-      callbacks: left ?? unrun,
+      callbacks: callbacks.orphan(incarnation, leftByExit.get(unload)),
     });
     for (const call of others) after.delete(call);
   }

@@ -71,3 +71,32 @@ test('callbacks and their runs are joined by the rcu_head where symbols came too
     ]
   `);
 });
+
+test('an RCU callback is no release method, whatever it is called', () => {
+  const named = `${load}${callbacks}
+      <idle>-0 ..s1. 5.4: foo_reap: (foo_reap+0x0/0x70 [foo]) head=0xff110000aaaaaa00
+      <idle>-0 ..s1. 5.41: foo_reap_ret: (rcu_do_batch+0x1c3/0x560 <- foo_reap)
+      <idle>-0 ..s1. 5.5: foo_reap: (foo_reap+0x0/0x70 [foo]) head=0xff110000bbbbbb00
+      <idle>-0 ..s1. 5.51: foo_reap_ret: (rcu_do_batch+0x1c3/0x560 <- foo_reap)${freed}`;
+  expect(findingsOf(named.replaceAll('foo_reap', 'foo_free'))).toEqual([]);
+  // Not even where call_rcu() was not probed.
+  expect(findingsOf(named.replaceAll('foo_reap', 'foo_free').replace(/^.* call_rcu: .*\n/gm, ''))).toEqual(
+    [],
+  );
+});
+
+test('what was left when exit returned is known to be seen running by a run that comes after', () => {
+  const unprobedBefore = callbacks.replace(/^.* foo_(?:drop|reap)(?:_ret)?: .*\n/gm, '');
+  expect(
+    findingsOf(
+      `${load}${unprobedBefore}${freed.replace(
+        /\n.*module_free/,
+        '\n      <idle>-0 ..s1. 5.61: foo_reap: (foo_reap+0x0/0x70 [foo]) head=0xff110000aaaaaa00$&',
+      )}`,
+    ),
+  ).toMatchInlineSnapshot(`
+    [
+      "  -> warning predicted text-in-use foo: 2 RCU callbacks with foo_reap [foo] had not run when exit returned",
+    ]
+  `);
+});

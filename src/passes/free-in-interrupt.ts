@@ -4,10 +4,7 @@ import type { Ledger } from '../lifetime/ledger.ts';
 import type { Event } from '../model/event.ts';
 import { callName, doubt, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
-import { framesOf, releaseSign } from './release-method.ts';
-
-/** RCU callbacks run in softirq by design, and what they free may be freed there. */
-const RCU = /^(rcu_do_batch|rcu_core|rcu_core_si|rcu_process_callbacks)$/;
+import { releaseSign } from './release-method.ts';
 
 export const freeInInterrupt: Pass = {
   rule: 'free-in-interrupt',
@@ -67,8 +64,7 @@ function destroys(call: Call, ledger: Ledger): boolean {
   if (!isInterrupt(call.entry)) return false;
   const sign = releaseSign(call, ledger.files);
   if (sign === 'kobject core' || sign === 'argument') return true;
-  if (framesOf(call).some((frame) => RCU.test(frame))) return false;
-  // By name alone `foo_free` may be an RCU callback; `foo_release`, or one that reaches vfree, is not.
+  // By name alone `foo_free` may be a callback that may free there; `foo_release`, or one that reaches vfree, is not.
   return sign === 'name' && (/_release$/.test(call.name) || (call.frees?.length ?? 0) > 0);
 }
 

@@ -1,7 +1,7 @@
 /** Is a function the release method of a kobject? What speaks for it, best first. */
 import type { Call } from '../lifetime/calls.ts';
 import type { FileTracker } from '../lifetime/files.ts';
-import { bareSymbol, readFrame } from '../lifetime/sites.ts';
+import { bareSymbol, readFrame, runsRcuCallbacks } from '../lifetime/sites.ts';
 
 /** The kobject core and what it is wrapped in: their callee in a module is a release method. */
 const RELEASERS =
@@ -25,6 +25,8 @@ export function releaseSign(call: Call, files: FileTracker): ReleaseSign | undef
     return 'kobject core';
   if ('kobj' in call.entry.args || 'kobject' in call.entry.args || 'kref' in call.entry.args)
     return 'argument';
+  // RCU callbacks are called so, too; they are a claim of their own, and free in softirq by design.
+  if (call.isRcuCallback || [caller ?? '', ...framesOf(call)].some(runsRcuCallbacks)) return undefined;
   return RELEASE_NAME.test(call.name) ? 'name' : undefined;
 }
 

@@ -54,6 +54,24 @@ const mutations: Record<string, (lines: string[], at: number) => void> = {
     lines.splice(at, Number.POSITIVE_INFINITY, lines[at]!.slice(0, lines[at]!.length / 2)),
 };
 
+test.each([
+  ...names,
+  'tracefs/6.1-double-put-fixed.txt',
+  'tracefs/6.1-leak-on-one-path-fixed.txt',
+  'tracefs/6.1-work-cancelled.txt',
+])('%s without one record says nothing new that more than one would overturn', async (name) => {
+  const lines = records(name);
+  const key = ({ rule, module }: Finding) => `${rule} in ${module}`;
+  const whole = (await findingsOf(Buffer.from(lines.join('\n'), 'latin1'))).map(key);
+  for (const at of lines.keys()) {
+    const without = lines.toSpliced(at, 1);
+    const more = (await findingsOf(Buffer.from(without.join('\n'), 'latin1')))
+      .filter((finding) => finding.severity !== 'note' && !whole.includes(key(finding)))
+      .filter(({ overturned_by }) => overturned_by !== 1);
+    expect(more.map(key), `${name}:${at + 1} dropped: ${lines[at]}`).toEqual([]);
+  }
+});
+
 test.each(names)(
   '%s says no more with a record dropped, doubled, swapped or the rest cut off',
   async (name) => {
