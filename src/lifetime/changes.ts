@@ -130,6 +130,8 @@ export type Change =
       /** RCU callbacks that had not run when exit returned; when the text was freed, if that was not seen. */
       readonly callbacks: readonly RcuCallback[];
     }
+  /** Freed so long ago that the ledger lets go of it. */
+  | { readonly type: 'forgotten'; readonly incarnation: Incarnation }
   /** What was pending at a free ran all the same. */
   | { readonly type: 'ran-after-free'; readonly claim: Deferred; readonly event: DeferredEvent }
   | { readonly type: 'gap'; readonly incarnation: Incarnation; readonly gap: Gap }

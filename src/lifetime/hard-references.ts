@@ -174,8 +174,13 @@ export function createHardReferences(
 
   /** A call of a function that gives references back elsewhere in this capture returned and gave none. */
   function missedPut(call: Call): void {
-    for (const incarnation of givers.get(call.name) ?? []) {
-      if (incarnation.state === 'freed' || (call.net?.get(incarnation.module) ?? 0) !== 0) continue;
+    const candidates = givers.get(call.name);
+    for (const incarnation of candidates ?? []) {
+      if (incarnation.state === 'freed') {
+        candidates!.delete(incarnation);
+        continue;
+      }
+      if ((call.net?.get(incarnation.module) ?? 0) !== 0) continue;
       const held = incarnation.references.newestOf(
         call.entry.pid,
         ({ get, missedBy, taker }) =>

@@ -1,6 +1,6 @@
 /** Every load of every module: the same name loaded again is another incarnation. */
 import type { Event, ModuleLoadEvent } from '../model/event.ts';
-import type { Incarnation } from './changes.ts';
+import type { Change, Incarnation } from './changes.ts';
 import { createCount } from './count.ts';
 import { createReferenceBook } from './references.ts';
 
@@ -11,17 +11,25 @@ export interface Incarnations {
   /** The incarnation that `event` is about; `fresh` when it cannot be about one that was freed. */
   of(module: string, event: Event, fresh: boolean): Incarnation;
   loaded(event: ModuleLoadEvent): Incarnation;
+  /** It is freed and all that followed at once has been told. */
+  retire(incarnation: Incarnation): void;
 }
 
-export function createIncarnations(): Incarnations {
+/** Freed loads that are remembered beside the latest of each name: what comes late is mostly about one of them. */
+const REMEMBERED = 1024;
+
+export function createIncarnations(tell: (change: Change) => void): Incarnations {
   const all: Incarnation[] = [];
+  /** Oldest first. */
+  const retired = new Set<Incarnation>();
+  let count = 0;
   const current = new Map<string, Incarnation>();
 
   function of(module: string, event: Event, fresh: boolean): Incarnation {
     let incarnation = current.get(module);
     if (incarnation === undefined || (incarnation.state === 'freed' && fresh)) {
       incarnation = {
-        id: all.length + 1,
+        id: ++count,
         module,
         nth: incarnation === undefined ? 1 : incarnation.nth + 1,
         first: event,
@@ -47,16 +55,32 @@ export function createIncarnations(): Incarnations {
     return incarnation;
   }
 
+  function retire(incarnation: Incarnation): void {
+    retired.add(incarnation);
+    if (retired.size <= REMEMBERED) return;
+    for (const oldest of retired) {
+      if (current.get(oldest.module) === oldest) continue;
+      retired.delete(oldest);
+      all.splice(all.indexOf(oldest), 1);
+      tell({ type: 'forgotten', incarnation: oldest });
+      return;
+    }
+  }
+
   return {
     all,
     current,
     of,
+    retire,
     loaded(event) {
       const before = current.get(event.module);
       // References taken while the loader still sets it up come before module_load; a capture that lost the free
       // shows a second load of a module that is already known to be past its own.
       const isNew = before !== undefined && (before.load !== undefined || before.initDone !== undefined);
-      if (isNew && before.state !== 'freed') before.state = 'freed';
+      if (isNew && before.state !== 'freed') {
+        before.state = 'freed';
+        retire(before);
+      }
       const incarnation = of(event.module, event, true);
       incarnation.load = event;
       incarnation.state = 'coming';

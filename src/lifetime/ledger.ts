@@ -66,7 +66,7 @@ const RELEASING: ReadonlySet<string> = new Set([
 const BARRIERS: ReadonlySet<string> = new Set(['rcu_barrier', 'srcu_barrier', 'rcu_barrier_tasks']);
 
 export function createLedger(tell: (change: Change) => void): Ledger {
-  const incarnations = createIncarnations();
+  const incarnations = createIncarnations(tell);
   const symbols = createSymbols();
   const calls = createCallTracker();
   const files = createFileTracker();

@@ -130,6 +130,7 @@ export function createUnloading(
       callbacks: callbacks.orphan(incarnation, leftByExit.get(unload)),
     });
     for (const call of others) after.delete(call);
+    incarnations.retire(incarnation);
   }
 
   /** Unloads seen without their system call's return end when their task or time has moved on. */

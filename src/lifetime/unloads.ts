@@ -20,10 +20,19 @@ export interface UnloadAccounts {
   change(change: Change): void;
   /** As they stand now: claims may still end. */
   accounts(ledger: Ledger): UnloadAccount[];
+  /** Older ones that are not kept. */
+  readonly omitted: number;
 }
 
+/** Accounts that are kept, of those with claims and of those without. */
+const KEPT = 1024;
+
+type Freed = Extract<Change, { type: 'freed' }>;
+
 export function createUnloadAccounts(): UnloadAccounts {
-  const freed: Extract<Change, { type: 'freed' }>[] = [];
+  const claimed: Freed[] = [];
+  const plain: Freed[] = [];
+  let omitted = 0;
   const ran = new Map<Deferred, number>();
 
   function endOfCall(call: Call): number | undefined {
@@ -31,11 +40,23 @@ export function createUnloadAccounts(): UnloadAccounts {
   }
 
   return {
+    get omitted() {
+      return omitted;
+    },
     change(change) {
-      if (change.type === 'freed') freed.push(change);
-      else if (change.type === 'ran-after-free') ran.set(change.claim, change.event.ts);
+      if (change.type === 'freed') {
+        const { inFlight, pending, callbacks } = change;
+        const list = inFlight.length + pending.length + callbacks.length > 0 ? claimed : plain;
+        list.push(change);
+        if (list.length > KEPT) {
+          omitted++;
+          for (const claim of [...list[0]!.pending, ...list[0]!.callbacks]) ran.delete(claim);
+          list.shift();
+        }
+      } else if (change.type === 'ran-after-free') ran.set(change.claim, change.event.ts);
     },
     accounts(ledger) {
+      const freed = [...claimed, ...plain].sort((a, b) => a.unload.free!.seq - b.unload.free!.seq);
       const done = freed.map(({ unload, inFlight, pending, callbacks }): UnloadAccount => {
         const calls = inFlight.filter(
           (call) => !call.over && (call.returned !== undefined || ledger.calls.returnsAreSeen(call)),

@@ -144,6 +144,7 @@ export function toReport(engine: Engine, inputs: readonly InputSummary[]): Repor
     inputs: [...inputs],
     modules: engine.modules(),
     unloads: engine.unloads(),
+    ...(engine.unloadsOmitted === 0 ? {} : { unloads_omitted: engine.unloadsOmitted }),
     passes: engine.passes(),
     findings,
     summary: { error: count('error'), warning: count('warning'), note: count('note') },

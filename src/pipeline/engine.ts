@@ -1,6 +1,7 @@
 /** The ledger with every pass on it: one engine for offline and live, fed item by item. */
 import type { Change } from '../lifetime/changes.ts';
 import { createLedger, type Ledger } from '../lifetime/ledger.ts';
+import { createTotals, type ModuleTotals } from '../lifetime/totals.ts';
 import { createUnloadAccounts } from '../lifetime/unloads.ts';
 import type { EventKind, Nanoseconds } from '../model/event.ts';
 import type { Finding, ModuleSummary, Report, UnloadSummary } from '../model/report.ts';
@@ -19,7 +20,11 @@ export interface Engine {
   /** Which rules could be asked, and of those that could not, why. */
   passes(): Report['passes'];
   modules(): ModuleSummary[];
+  /** Of all loads, remembered or not. */
+  totals(): ModuleTotals[];
   unloads(): UnloadSummary[];
+  /** Older unloads that `unloads` leaves out. */
+  readonly unloadsOmitted: number;
 }
 
 export interface EngineOptions {
@@ -33,10 +38,12 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   const seen = new Set<EventKind>();
   const running: RunningPass[] = [];
   const accounts = createUnloadAccounts();
+  const totals = createTotals();
   let seq = 0;
   const ledger = createLedger((change) => {
     for (const pass of running) pass.change(change);
     accounts.change(change);
+    if (change.type === 'forgotten') totals.forget(change.incarnation);
     onChange?.(change);
   });
   function report(finding: Finding): void {
@@ -79,27 +86,19 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
         outlive_ns: lastEnd === undefined || unload.free === undefined ? null : lastEnd - unload.free.ts,
         could_end: couldEnd ?? null,
       })),
-    modules() {
-      const byName = new Map<string, ModuleSummary>();
-      for (const { module, gets, puts, count, maxRefcnt, state } of ledger.incarnations) {
-        const sum = byName.get(module);
-        const held = state === 'freed' ? 0 : Math.max(0, count.users);
-        byName.set(module, {
-          module,
-          incarnations: (sum?.incarnations ?? 0) + 1,
-          gets: (sum?.gets ?? 0) + gets,
-          puts: (sum?.puts ?? 0) + puts,
-          held,
-          maxRefcnt: largest(sum?.maxRefcnt ?? null, maxRefcnt),
-          state,
-        });
-      }
-      return [...byName.values()];
+    get unloadsOmitted() {
+      return accounts.omitted;
     },
+    totals: () => totals.of(ledger.incarnations),
+    modules: () =>
+      totals.of(ledger.incarnations).map(({ module, incarnations, gets, puts, maxRefcnt, last }) => ({
+        module,
+        incarnations,
+        gets,
+        puts,
+        held: last.state === 'freed' ? 0 : Math.max(0, last.count.users),
+        maxRefcnt: maxRefcnt ?? null,
+        state: last.state,
+      })),
   };
-}
-
-function largest(a: number | null, b: number | undefined): number | null {
-  if (b === undefined) return a;
-  return a === null || b > a ? b : a;
 }

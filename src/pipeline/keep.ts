@@ -1,5 +1,5 @@
 /** Fills a store while a capture is analyzed: events, losses and references as they pass, the rest at the end. */
-import type { Change } from '../lifetime/changes.ts';
+import type { Change, Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import type { Bad } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
@@ -19,10 +19,14 @@ export async function createKeeper(path: string): Promise<Keeper> {
   const { createStore } = await import('../store/create-store.ts');
   const store = createStore(path);
   let closed: ReferenceRow[] = [];
+  let forgotten: IncarnationRow[] = [];
 
   return {
     change(change) {
-      if (change.type === 'given-back') {
+      if (change.type === 'forgotten') {
+        forgotten.push(toRow(change.incarnation));
+        closed.push(...stillOut(change.incarnation));
+      } else if (change.type === 'given-back') {
         const { incarnation, reference } = change;
         closed.push({
           incarnation: incarnation.id,
@@ -45,21 +49,15 @@ export async function createKeeper(path: string): Promise<Keeper> {
       store.append(events);
       store.addReferences(closed);
       closed = [];
+      store.addIncarnations(forgotten);
+      forgotten = [];
     },
     finish(ledger, report, bad) {
       for (const [input, lines] of bad.entries()) for (const line of lines) store.addBad({ ...line, input });
       store.addReferences(closed);
       store.finish({
-        incarnations: ledger.incarnations.map(toRow),
-        references: ledger.incarnations.flatMap(({ id, references }) =>
-          references.open().map(({ get, family, ambiguous }) => ({
-            incarnation: id,
-            get: get.seq,
-            put: null,
-            family,
-            ambiguous,
-          })),
-        ),
+        incarnations: [...forgotten, ...ledger.incarnations.map(toRow)],
+        references: ledger.incarnations.flatMap(stillOut),
         report,
       });
     },
@@ -67,7 +65,17 @@ export async function createKeeper(path: string): Promise<Keeper> {
   };
 }
 
-function toRow(incarnation: Ledger['incarnations'][number]): IncarnationRow {
+function stillOut({ id, references }: Incarnation): ReferenceRow[] {
+  return references.open().map(({ get, family, ambiguous }) => ({
+    incarnation: id,
+    get: get.seq,
+    put: null,
+    family,
+    ambiguous,
+  }));
+}
+
+function toRow(incarnation: Incarnation): IncarnationRow {
   const { id, module, nth, state, load, free, first, last, gets, puts, count, unload } = incarnation;
   return {
     id,

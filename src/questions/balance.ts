@@ -1,5 +1,4 @@
 /** Gets and puts, by the place, the stack or the task that took the reference. */
-import { placeName } from '../lifetime/sites.ts';
 import type { BalanceAnswer, BalanceBy, BalanceRow } from '../model/answers.ts';
 import { doubt } from '../passes/make-finding.ts';
 import type { Analysis } from '../pipeline/analyze.ts';
@@ -10,17 +9,11 @@ import { findIncarnation } from './held.ts';
 export function balanceBySite(analysis: Analysis, module: string | undefined): BalanceAnswer {
   const rows = new Map<string, Mutable>();
   const name = module === undefined ? undefined : findIncarnation(analysis.engine.ledger, module).module;
-  for (const incarnation of analysis.engine.ledger.incarnations) {
-    if (name !== undefined && incarnation.module !== name) continue;
-    for (const site of incarnation.references.sites.values()) {
-      const row = rowOf(rows, incarnation.module, placeName(site.taker));
-      row.family = site.family;
-      row.gets += site.gets;
-      row.puts += site.puts;
-      row.held += site.open.size;
-      row.sameTask = (row.sameTask ?? 0) + site.sameTask;
-      row.longest = Math.max(row.longest ?? 0, site.longestHold);
-      for (const [dropper, times] of site.partners) addPartner(row, placeName(dropper), times);
+  for (const { module, sites } of analysis.engine.totals()) {
+    if (name !== undefined && module !== name) continue;
+    for (const { taker, family, gets, puts, held, sameTask, longestHold, partners } of sites.values()) {
+      const row = { module, taker, family, gets, puts, held, sameTask, longest: longestHold, partners };
+      rows.set(`${module}\0${taker}`, row);
     }
   }
   return { type: 'balance', by: 'site', rows: inOrder(rows), ...remarks(analysis, name) };
@@ -39,7 +32,6 @@ export function balanceByPair(
     if (name !== undefined && of !== name) continue;
     // What a task took as a tracer, or for a file, is another matter than what its own code took.
     const row = rowOf(rows, String(of), takerOf(by, taker), String(family));
-    row.family = String(family);
     row.gets += Number(gets);
     row.puts += Number(puts);
     row.held += Number(gets) - Number(puts);
@@ -81,11 +73,11 @@ function pairs(taker: string): string {
 type Counts = Omit<BalanceRow, 'partners'>;
 type Mutable = { -readonly [Key in keyof Counts]: Counts[Key] } & { readonly partners: Map<string, number> };
 
-function rowOf(rows: Map<string, Mutable>, module: string, taker: string, family = ''): Mutable {
+function rowOf(rows: Map<string, Mutable>, module: string, taker: string, family: string): Mutable {
   const key = `${module}\0${taker}\0${family}`;
   let row = rows.get(key);
   if (row === undefined) {
-    row = { module, taker, gets: 0, puts: 0, held: 0, partners: new Map() };
+    row = { module, taker, family, gets: 0, puts: 0, held: 0, partners: new Map() };
     rows.set(key, row);
   }
   return row;
@@ -115,19 +107,17 @@ function remarks(
   { engine }: Analysis,
   module: string | undefined,
 ): Pick<BalanceAnswer, 'unpaired' | 'doubts'> {
-  const unpaired = new Map<string, number>();
   const doubts = new Set<string>();
   for (const incarnation of engine.ledger.incarnations) {
     if (module !== undefined && incarnation.module !== module) continue;
-    let paired = incarnation.initDone === undefined ? 0 : 1;
-    for (const site of incarnation.references.sites.values()) paired += site.puts;
-    const left = incarnation.puts - paired;
-    if (left > 0) unpaired.set(incarnation.module, (unpaired.get(incarnation.module) ?? 0) + left);
     const why = doubt(engine.ledger, incarnation, incarnation.first, undefined);
     if (why !== undefined) doubts.add(why);
   }
   return {
-    unpaired: [...unpaired].map(([module, puts]) => ({ module, puts })),
+    unpaired: engine
+      .totals()
+      .filter((totals) => totals.unpaired > 0 && (module === undefined || totals.module === module))
+      .map((totals) => ({ module: totals.module, puts: totals.unpaired })),
     doubts: [...doubts],
   };
 }

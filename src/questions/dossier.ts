@@ -141,7 +141,7 @@ export function createDossier(): DossierKeeper {
         return {
           ...summary,
           lives: all.slice(-room.lives).map((life) => lifeOf(life, report.inputs)),
-          livesBefore: Math.max(0, all.length - room.lives),
+          livesBefore: summary.incarnations - Math.min(all.length, room.lives),
           series: series[index]!,
           atEnd,
           holdersLeftOut: open - atEnd.holders.length,

@@ -29,6 +29,8 @@ export interface StoreWriter {
   addBad(bad: BadRow): void;
   /** Hard references as they end, so that nobody needs to keep them all until `finish`. */
   addReferences(references: Iterable<ReferenceRow>): void;
+  /** Loads that the ledger forgets, for the same reason. */
+  addIncarnations(incarnations: Iterable<IncarnationRow>): void;
   /** Writes the rest, builds the indexes and gives the file its name. */
   finish(result: StoreResult): void;
   /** Without `finish` before it: gives up. */
@@ -92,6 +94,10 @@ function writerOf(
   );
   const references = createBatch(db, 'hard_refs', ['incarnation', 'get', 'put', 'family', 'ambiguous']);
 
+  const insertIncarnation = db.prepare(
+    'INSERT INTO incarnations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+
   // SQLite numbers rows by itself where seq just counts on, which spares the look whether seq is taken: 1/6.
   const counted = createBatch(db, 'event_rows', EVENT_COLUMNS);
   const numbered = createBatch(db, 'event_rows', ['seq', ...EVENT_COLUMNS]);
@@ -149,13 +155,14 @@ function writerOf(
       ),
     addBad: (bad) =>
       writing(path, () => insertBad.run(bad.input, bad.line, bad.column, bad.message, bad.text)),
+    addIncarnations: (rows) => writing(path, () => writeIncarnations(insertIncarnation, rows)),
     finish(result) {
       writing(path, () => {
         batch.flush();
         intern.flush();
         addReferences(result.references);
         references.flush();
-        writeIncarnations(db, result.incarnations);
+        writeIncarnations(insertIncarnation, result.incarnations);
         writeReport(db, result.report);
         db.exec(INDEXES);
         // Last, so that a file cut before this is no store whatever its name.
@@ -206,8 +213,7 @@ function countsFrom(first: number, events: readonly Event[]): boolean {
   return true;
 }
 
-function writeIncarnations(db: Database.Database, rows: Iterable<IncarnationRow>): void {
-  const insert = db.prepare('INSERT INTO incarnations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+function writeIncarnations(insert: Database.Statement, rows: Iterable<IncarnationRow>): void {
   for (const row of rows) {
     insert.run(
       row.id,
