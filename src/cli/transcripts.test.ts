@@ -62,6 +62,7 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'why-busy': [
     ['why-busy', 'ml_getleak', leak],
     ['why-busy', 'ml_stuck', tracefs('6.1-stuck-unload')],
+    ['why-busy', 'ml_stuck', 'samples/kernel-log/6.1-stuck-unload-dmesg.txt'],
     ['why-busy', 'ml_closerace', tracefs('6.1-close-race')],
     ['why-busy', 'ml_ref', tracefs('6.1-release-after-exit')],
   ],

@@ -137,4 +137,11 @@ export type Change =
   | { readonly type: 'gap'; readonly incarnation: Incarnation; readonly gap: Gap }
   | { readonly type: 'lost'; readonly lost: Lost; readonly input: number; readonly after: Event | undefined }
   | { readonly type: 'fault'; readonly fault: FaultEvent }
-  | { readonly type: 'hung'; readonly event: HungTaskEvent };
+  /** khungtaskd found a task blocked in an unload. */
+  | {
+      readonly type: 'hung-unload';
+      readonly task: HungTaskEvent;
+      readonly incarnation: Incarnation;
+      /** The function of the module that it is in: its exit, as far as a stack can tell. */
+      readonly symbol: string;
+    };

@@ -3,13 +3,20 @@
  * It knows no rule; it tells passes what changed.
  */
 import type { Lost } from '../model/collector.ts';
-import type { Event, FunctionEntryEvent, FunctionReturnEvent, Nanoseconds } from '../model/event.ts';
+import type {
+  Event,
+  FunctionEntryEvent,
+  FunctionReturnEvent,
+  HungTaskEvent,
+  Nanoseconds,
+} from '../model/event.ts';
 import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Incarnation, Unload } from './changes.ts';
 import { createDeferredClaims } from './deferred.ts';
 import { createFileTracker, type FileTracker } from './files.ts';
 import { createHardReferences } from './hard-references.ts';
+import { hungExit } from './hung-unload.ts';
 import { createIncarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import { createSymbols } from './symbols.ts';
@@ -132,6 +139,15 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (/^0x[0-9a-f]{1,16}$/.test(event.args.mod ?? '')) incarnation.address ??= event.args.mod;
   }
 
+  function hung(task: HungTaskEvent): void {
+    const exit = hungExit(task);
+    if (exit === undefined) return;
+    const incarnation = incarnations.of(exit.module, task, false);
+    // The log may be all there is.
+    if (incarnation.first === task) incarnation.state = 'going';
+    tell({ type: 'hung-unload', task, incarnation, symbol: exit.symbol });
+  }
+
   return {
     incarnations: incarnations.all,
     calls,
@@ -177,7 +193,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         case 'kernel_fault':
           return tell({ type: 'fault', fault: event });
         case 'hung_task':
-          return tell({ type: 'hung', event });
+          return hung(event);
         case 'module_request':
         case 'module_text':
         case 'sched_waking':

@@ -1,10 +1,12 @@
-import type { Incarnation, Unload } from '../lifetime/changes.ts';
+import type { Change, Incarnation, Unload } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
-import { bareSymbol, placeName, readFrame } from '../lifetime/sites.ts';
+import { placeName } from '../lifetime/sites.ts';
 import type { HungTaskEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
+
+type HungUnload = Extract<Change, { type: 'hung-unload' }>;
 
 /** An unload takes milliseconds, and seconds under load; one that waits longer waits for something. */
 const PATIENCE_NS = 2e9;
@@ -18,57 +20,32 @@ export const stuckUnload: Pass = {
     const hung = new Map<number, HungUnload>();
     return {
       change(change) {
-        if (change.type !== 'hung') return;
-        const unload = hungUnload(change.event);
-        if (unload !== undefined) hung.set(change.event.pid, unload);
+        if (change.type === 'hung-unload') hung.set(change.task.pid, change);
       },
       end() {
         for (const unload of ledger.underWay) {
           if (unload.enter === undefined || unload.free !== undefined) continue;
           const told = hung.get(unload.pid);
-          const finding = judge(
-            ledger,
-            unload,
-            told?.module === unload.incarnation?.module ? told : undefined,
-          );
+          const finding = judge(ledger, unload, told?.incarnation === unload.incarnation ? told : undefined);
           if (finding !== undefined) report(finding);
         }
         // With the calls recorded, an unload that is not under way came back.
-        if (!ledger.sawUnloadCalls) for (const unload of hung.values()) report(judgeReport(ledger, unload));
+        if (!ledger.sawUnloadCalls) for (const unload of hung.values()) report(judgeReport(unload));
       },
     };
   },
 };
 
-/** What khungtaskd tells of a task that unloads. */
-interface HungUnload {
-  readonly task: HungTaskEvent;
-  readonly module: string;
-  /** The outermost function of the module: its exit, as far as a stack can tell. */
-  readonly symbol: string;
-}
-
-const DELETE_MODULE = /sys_delete_module$/;
-
-function hungUnload(task: HungTaskEvent): HungUnload | undefined {
-  const frames = (task.stack ?? []).map(readFrame);
-  const syscall = frames.findIndex((frame) => DELETE_MODULE.test(bareSymbol(frame?.symbol ?? '')));
-  const exit = frames.slice(0, Math.max(syscall, 0)).findLast((frame) => frame?.module !== undefined);
-  if (exit?.module === undefined) return undefined;
-  return { task, module: exit.module, symbol: exit.symbol };
-}
-
 /** All there is without a trace of the call. */
-function judgeReport(ledger: Ledger, { task, module, symbol }: HungUnload): Finding {
-  const nth = ledger.incarnations.findLast((incarnation) => incarnation.module === module)?.nth ?? 1;
+function judgeReport({ task, incarnation, symbol }: HungUnload): Finding {
   return makeFinding({
     rule: 'stuck-unload',
     severity: 'warning',
     certainty: 'possible',
     because: 'the log does not tell whether it came back later',
     overturnedBy: 1,
-    incarnation: { module, nth },
-    title: `${who(task)} was blocked for more than ${task.seconds} s while it unloaded ${module}`,
+    incarnation,
+    title: `${who(task)} was blocked for more than ${task.seconds} s while it unloaded ${incarnation.module}`,
     detail: `The kernel's own watch on hung tasks found it waiting under ${symbol}(), called by delete_module. What it waits for the log does not tell; a trace with probes on the module's functions would.`,
     culprit: { symbol, event: task },
     evidence: [evidence(blocked(task), task)],

@@ -66,7 +66,8 @@ function modules(list: readonly ModuleSummary[], style: Style): string {
   const busiest = [...list].sort((a, b) => b.held - a.held || b.gets + b.puts - (a.gets + a.puts));
   const lines = busiest.slice(0, MODULES).map(({ module, incarnations, gets, held, state }) => {
     const loads = incarnations === 1 ? '' : `, ${incarnations} loads`;
-    const now = state === 'freed' ? 'freed' : held === 0 ? `${state}, idle` : `${state}, ${held} held`;
+    const now =
+      held > 0 && state !== 'freed' ? `${state}, ${held} held` : state === 'live' ? 'live, idle' : state;
     return `  ${clip(module, 24).padEnd(24)} ${now}${loads}, taken ${plural(gets, 'time')}`;
   });
   if (list.length > MODULES) {
