@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import { reportSchema } from '../model/report.ts';
 import { toText } from '../report/text.ts';
+import { damage, random } from '../testing/damage.ts';
 import { captureOf } from '../testing/read-text.ts';
 import { toReport } from './analyze.ts';
 import { createEngine } from './engine.ts';
@@ -18,62 +19,10 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** Larger samples are cut to their head and a piece from anywhere. */
 const LARGEST = 50_000;
 
-const hostile = [
-  '\0',
-  '\x1b[31m',
-  '\r',
-  '\n',
-  ' => ',
-  'CPU:0 [LOST 9 EVENTS]\n',
-  '99999999999999999999',
-  '-',
-  '[000]',
-  ': ',
-  'module_get: ',
-  ' refcnt=-2147483648',
-  '"',
-  '<stack trace>\n',
-  ' <- ',
-  '0xffffffffffffffff',
-  'NaN',
-  '<script>',
-  "'; DROP TABLE events; --",
-  '\xff\xfe',
-];
-
 const folder = join(packageRoot(), 'samples');
 const samples = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.(txt|json|dat)$/.test(name) && !name.endsWith('.expected.txt'))
   .map((name) => join(folder, name));
-
-function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
-function damage(bytes: Buffer, below: (n: number) => number): Buffer {
-  const at = below(bytes.length);
-  const length = below(500);
-  switch (below(4)) {
-    case 0:
-      return Buffer.concat([bytes.subarray(0, at), Buffer.from([below(256)]), bytes.subarray(at + 1)]);
-    case 1:
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
-    case 2:
-      return Buffer.concat([
-        bytes.subarray(0, at),
-        Buffer.from(hostile[below(hostile.length)]!, 'latin1'),
-        bytes.subarray(at),
-      ]);
-    default: {
-      const from = below(bytes.length);
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
-    }
-  }
-}
 
 async function survive(bytes: Buffer): Promise<void> {
   const capture = await captureOf(bytes);

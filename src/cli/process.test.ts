@@ -1,0 +1,134 @@
+/** What only a process of its own can show: what it is allowed, what a kill leaves, what a full disk does to it. */
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isStore } from '../store/is-store.ts';
+import { buildProgram } from '../testing/built-program.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let program: string;
+beforeAll(() => {
+  program = buildProgram();
+});
+
+const LEAK = 'samples/tracefs/6.1-get-leak.txt';
+
+function modlife(args: readonly string[], node: readonly string[] = []): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [...node, program, ...args], { encoding: 'utf8' });
+}
+
+describe('reading a capture', () => {
+  // Neither file written nor program started nor native code loaded: the model has no word for networks.
+  const READ_ONLY = ['--experimental-permission', '--allow-fs-read=/', '--no-warnings'];
+  const samples = [
+    LEAK,
+    'samples/trace-dat/3.1.6-v6.dat',
+    'samples/trace-cmd/3.1.6-report.txt',
+    'samples/perf-script/6.1-get-leak.txt',
+    'samples/bpftrace/6.1-leak.json',
+    'samples/kernel-log/6.1-stuck-unload-dmesg.txt',
+  ];
+
+  const commands = [
+    ...samples.map((sample) => ['analyze', sample]),
+    ['holders', 'ml_getleak', LEAK],
+    ['why-busy', 'ml_getleak', LEAK],
+    ['balance', LEAK],
+    ['report', LEAK],
+    ['explain', 'ref-leak'],
+    ['schema'],
+  ];
+  test.each(commands.map((args) => [args.join(' '), args] as const))(
+    '%s needs no right but to read',
+    (_, args) => {
+      const free = modlife(args);
+      const bound = modlife(args, READ_ONLY);
+      expect(free.stdout).not.toBe('');
+      expect(bound).toMatchObject({ stdout: free.stdout, stderr: free.stderr, status: free.status });
+    },
+  );
+
+  test('nothing of ours speaks to a network', () => {
+    const sources = ['src', 'collectors'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+    );
+    const speaking = sources
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .filter((name) =>
+        /from 'node:(?:net|tls|https?|http2|dgram|dns|inspector)'|\bfetch\(|\bWebSocket\(/.test(
+          readFileSync(name, 'utf8'),
+        ),
+      );
+    // It reads a FIFO through a socket made of its descriptor, which waits without a thread.
+    expect(speaking).toEqual(['src/tail/source.ts']);
+  });
+
+  test('that bound holds: a store would be written', () => {
+    const { status, stderr } = modlife(['analyze', '--db', join(folder, 'bound.db'), LEAK], READ_ONLY);
+    expect(stderr).toContain('restricted');
+    expect(status).not.toBe(0);
+  });
+});
+
+describe('killed while it writes a store', () => {
+  test('it leaves the older store whole, and no half of a new one under its name', async () => {
+    const trace = join(folder, 'long.txt');
+    writeFileSync(trace, readFileSync(LEAK, 'utf8').repeat(400));
+    const db = join(folder, 'kept.db');
+    expect(modlife(['analyze', '--db', db, LEAK]).status).toBe(1);
+    const before = readFileSync(db);
+    let killed = 0;
+    for (let delay = 120; delay < 600; delay += 60) {
+      const child = spawn(process.execPath, [program, 'analyze', '--db', db, trace], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      await setTimeout(delay);
+      child.kill('SIGKILL');
+      const [, signal] = await ended;
+      if (signal !== 'SIGKILL') break;
+      killed++;
+      expect(readFileSync(db).equals(before)).toBe(true);
+    }
+    expect(killed).toBeGreaterThan(0);
+    for (const name of readdirSync(folder).filter((name) => name.endsWith('.partial'))) {
+      expect(name).toMatch(/^kept\.db\.[0-9a-f]{8}\.partial$/);
+      expect(isStore(join(folder, name))).toBe(false);
+    }
+    const [repeated] = [modlife(['analyze', '--json', db])];
+    expect(JSON.parse(repeated!.stdout).findings).not.toEqual([]);
+  });
+});
+
+describe('where nothing more can be written', () => {
+  const inBlocks = (blocks: number, ...args: string[]) =>
+    spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, program, ...args], {
+      encoding: 'utf8',
+    });
+
+  test.each([
+    ['a store', ['analyze', '--db', 'full.db', 'samples/tracefs/6.1-work-running.txt']],
+    ['a report', ['report', '-o', 'full.html', 'samples/tracefs/6.1-work-running.txt']],
+  ])('%s is given up in one line, and nothing is left', (_, args) => {
+    const target = join(folder, args[2]!);
+    const { stderr, status } = inBlocks(16, args[0]!, args[1]!, target, args[3]!);
+    expect(stderr).toMatch(/^modlife: cannot write .+\n$/);
+    expect(stderr).toContain(target);
+    expect(status).toBe(2);
+    expect(readdirSync(folder).filter((name) => name.startsWith(args[2]!))).toEqual([]);
+  });
+
+  test('stdout is spoken of, and the status is not that of findings', () => {
+    const { stderr, status } = spawnSync(
+      'sh',
+      ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, program, 'analyze', LEAK],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toMatch(/^modlife: cannot write to stdout: ENOSPC.*\n$/);
+    expect(status).toBe(2);
+  });
+});

@@ -1,0 +1,54 @@
+/** Damage as disks, networks and attackers do it. */
+const hostile = [
+  '\0',
+  '\x1b[31m',
+  '\r',
+  '\n',
+  ' => ',
+  'CPU:0 [LOST 9 EVENTS]\n',
+  '99999999999999999999',
+  '-',
+  '[000]',
+  ': ',
+  'module_get: ',
+  ' refcnt=-2147483648',
+  '"',
+  '<stack trace>\n',
+  ' <- ',
+  '0xffffffffffffffff',
+  'NaN',
+  '<script>',
+  "'; DROP TABLE events; --",
+  '\xff\xfe',
+];
+
+/** @returns a source of numbers from 0 to one less than `below`, the same for the same seed */
+export function random(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** One byte changed, a piece cut out or put in twice, or hostile text put in. @param most bytes of a piece */
+export function damage(bytes: Buffer, below: (n: number) => number, most = 500): Buffer {
+  const at = below(bytes.length);
+  const length = below(most);
+  switch (below(4)) {
+    case 0:
+      return Buffer.concat([bytes.subarray(0, at), Buffer.from([below(256)]), bytes.subarray(at + 1)]);
+    case 1:
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
+    case 2:
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Buffer.from(hostile[below(hostile.length)]!, 'latin1'),
+        bytes.subarray(at),
+      ]);
+    default: {
+      const from = below(bytes.length);
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
+    }
+  }
+}
