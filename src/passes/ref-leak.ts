@@ -13,7 +13,7 @@ const TIMES_LONGER = 20;
 const AT_LEAST_NS = 100e6;
 /** Gets without one put, from as many operations, are a drift. */
 const DRIFT = 5;
-/** So many rises, each with complete operations in between, are one too. */
+/** Rises at so many different times, with operations in between that gave back what they took, are one too. */
 const RISES = 3;
 const MUCH_LONGER = 5;
 
@@ -216,15 +216,12 @@ function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): 
 /** The count rises again and again, with operations in between that came back to where they began. */
 function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Reason | undefined {
   if (site.family !== 'own' && site.family !== 'foreign') return undefined;
-  const steps = site.rise;
-  const never = site.puts === 0 && steps.length >= DRIFT;
-  const spread = steps.every(({ putsBefore }, at) => putsBefore > (steps[at - 1]?.putsBefore ?? -1));
+  const never = site.puts === 0 && site.rise.length >= DRIFT;
   const usual = usualHold(site) * MUCH_LONGER;
-  const risen =
-    steps.length >= RISES &&
-    site.puts >= HABIT &&
-    spread &&
-    steps.every(({ get }) => ledger.now - get.ts > usual);
+  // The latest may be on their way back.
+  const steps = never ? site.rise : site.rise.filter(({ get }) => ledger.now - get.ts > usual);
+  const times = new Set(steps.map(({ putsBefore }) => putsBefore)).size;
+  const risen = times >= RISES && site.puts >= HABIT;
   if (!never && !risen) return undefined;
   return {
     certain: false,
