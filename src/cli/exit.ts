@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { CommanderError } from 'commander';
+import { type Bar, isAsGrave, provesNothing } from '../model/bar.ts';
 import { UserError } from '../model/errors.ts';
-import type { Report, Severity } from '../model/report.ts';
+import type { Report } from '../model/report.ts';
 import { printable } from '../report/printable.ts';
 
 export const EXIT = { clean: 0, findings: 1, cannot: 2, damaged: 3, bug: 70 } as const;
@@ -28,17 +29,7 @@ export function describeUsage({ code, message }: CommanderError, command: string
   return `modlife: ${text.endsWith('?)') ? text : `${text} (modlife --help tells more)`}\n`;
 }
 
-const RANK: Readonly<Record<Severity, number>> = { error: 2, warning: 1, note: 0 };
-
-export function isAsGrave(severity: Severity, as: Severity): boolean {
-  return RANK[severity] >= RANK[as];
-}
-
-/** A capture of which more lines are broken than read, or more events lost than kept, proves nothing by silence. */
-export function statusOf(report: Report, failOn: Severity, allowGaps: boolean): number {
-  if (report.findings.some(({ severity }) => isAsGrave(severity, failOn))) return EXIT.findings;
-  const damaged = report.inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
-  return damaged && !allowGaps && report.findings.every(({ severity }) => severity === 'note')
-    ? EXIT.damaged
-    : EXIT.clean;
+export function statusOf(report: Report, bar: Bar): number {
+  if (report.findings.some(({ severity }) => isAsGrave(severity, bar.failOn))) return EXIT.findings;
+  return provesNothing(report, bar) ? EXIT.damaged : EXIT.clean;
 }

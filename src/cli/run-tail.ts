@@ -1,4 +1,5 @@
 /** `tail` from its options to its exit status: joins the source, what tells of it, and how it ends. */
+import { isAsGrave } from '../model/bar.ts';
 import type { Report, Severity } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
 import { badLines } from '../report/bad-lines.ts';
@@ -9,7 +10,7 @@ import { toText } from '../report/text.ts';
 import { createRunner } from '../tail/run-program.ts';
 import { tail } from '../tail/tail.ts';
 import { createViewMaker } from '../tail/view.ts';
-import { EXIT, isAsGrave, statusOf } from './exit.ts';
+import { EXIT, statusOf } from './exit.ts';
 import { type Io, styleOf } from './io.ts';
 import { createOutlet } from './outlet.ts';
 import { openScreen } from './screen.ts';
@@ -109,5 +110,5 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
   io.stderr.write(badLines(report.inputs, following.reader.bad, width));
   for (const trouble of troubles) io.stderr.write(trouble);
-  return failed ? EXIT.findings : statusOf(report, failOn ?? 'error', false);
+  return failed ? EXIT.findings : statusOf(report, { failOn: failOn ?? 'error', allowGaps: false });
 }

@@ -10,9 +10,18 @@ export function toJsonLine(value: object): string {
 }
 
 function written(value: object, indent: number | undefined): string {
-  const text = JSON.stringify(value, undefined, indent).replace(
+  const exact = JSON.stringify(value, undefined, indent);
+  // Half a surrogate pair is written as an escape, which strict readers refuse.
+  const whole = HALF.test(exact) ? JSON.stringify(value, wellFormed, indent) : exact;
+  const text = whole.replace(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return `${text}\n`;
+}
+
+const HALF = /\\ud[89a-f]/;
+
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value;
 }

@@ -77,7 +77,8 @@ function modules(list: readonly ModuleSummary[], style: Style): string {
   return lines.join('\n');
 }
 
-function story(finding: Finding, report: Report, style: Style): string {
+/** A finding with its evidence, a screen at most. */
+export function story(finding: Finding, report: Report, style: Style): string {
   const ink = finding.severity === 'error' ? 'red' : 'yellow';
   const head = clip(
     `${finding.severity}  ${finding.rule}  in ${finding.module}`,

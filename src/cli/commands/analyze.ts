@@ -2,8 +2,10 @@ import { type Command, Option } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import { PLAIN, styleOf } from '../io.ts';
 import type { Run } from '../program.ts';
+import { formatReport, type ReportFormat, reportFormats } from '../report-formats.ts';
 
 interface Options {
+  to: ReportFormat;
   json?: boolean;
   format?: string;
   db?: string;
@@ -18,7 +20,10 @@ export function registerAnalyze(program: Command, run: Run): void {
     .command('analyze')
     .description('the bugs in one or more captures of one boot')
     .argument('[capture...]', 'files; - is stdin')
-    .option('--json', 'the findings document (modlife schema describes it)')
+    .addOption(
+      new Option('--to <format>', 'print the findings as this').choices(reportFormats).default('text'),
+    )
+    .addOption(new Option('--json', 'short for --to json (modlife schema describes it)').conflicts('to'))
     .option('--format <name>', 'read as this format instead of recognising it')
     .option('--db <file>', 'keep the store, for modlife query and the other commands')
     .addOption(
@@ -35,19 +40,22 @@ export function registerAnalyze(program: Command, run: Run): void {
       const { io } = run;
       const inputs = inputsOf(paths, 'analyze', io);
       const { output, format, db } = options;
-      const [{ read }, { EXIT, statusOf }, { toJson }, { toText }, { refuseInput, writeAside }] =
-        await Promise.all([
-          import('../read.ts'),
-          import('../exit.ts'),
-          import('../../report/json.ts'),
-          import('../../report/text.ts'),
-          import('../write-aside.ts'),
-        ]);
+      const [{ read }, { EXIT, statusOf }, { refuseInput, writeAside }] = await Promise.all([
+        import('../read.ts'),
+        import('../exit.ts'),
+        import('../write-aside.ts'),
+      ]);
       for (const path of [output, db]) if (path !== undefined) refuseInput(path, inputs);
       const { report } = await read(inputs, { format, db }, io);
       const isFile = output !== undefined && output !== '-';
-      const text = options.json === true ? toJson(report) : toText(report, isFile ? PLAIN : styleOf(io));
-      run.status = statusOf(report, options.failOn, options.allowGaps === true);
+      const bar = { failOn: options.failOn, allowGaps: options.allowGaps === true };
+      const text = await formatReport(
+        report,
+        options.json === true ? 'json' : options.to,
+        bar,
+        isFile ? PLAIN : styleOf(io),
+      );
+      run.status = statusOf(report, bar);
       if (options.strict === true && report.inputs.some(({ bad }) => bad > 0)) run.status = EXIT.cannot;
       if (isFile) writeAside(output, text);
       else io.stdout.write(text);

@@ -1,4 +1,5 @@
 /** The answer in one look: is there a bug, where, what to do, and how far to believe it. */
+import { isDamaged } from '../../model/bar.ts';
 import { tellsTime } from '../../model/clock.ts';
 import type { Finding, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
@@ -106,11 +107,6 @@ function trust(report: Report): Html {
       : html`<li class="poor"><a href="#capture">${plural(idle.length, 'rule')} could not be asked</a></li>`,
   ];
   return html`<ul class="trust" aria-label="Quality of the capture">${facts}</ul>`;
-}
-
-/** More is missing than there is. */
-function isDamaged({ inputs }: Report): boolean {
-  return inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
 }
 
 /** Something is missing, so that silence proves less. */
