@@ -47,7 +47,7 @@ function verbOf(command: Command): Verb {
       value: takes(option),
     })),
     first: firstOf(text),
-    files: command.registeredArguments.some(({ variadic }) => variadic),
+    files: command.registeredArguments.some(({ variadic }) => variadic) || text === 'diff',
   };
 }
 
@@ -62,6 +62,8 @@ function firstOf(command: string): Word[] {
       return ruleNames().map((text) => ({ text, help: '' }));
     case 'query':
       return listQueries().map(({ name, summary }) => ({ text: name, help: summary }));
+    case 'schema':
+      return ['findings', 'tail', 'diff'].map((text) => ({ text, help: '' }));
     case 'completion':
       return ['bash', 'zsh', 'fish'].map((text) => ({ text, help: '' }));
     default:

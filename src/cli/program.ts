@@ -18,6 +18,7 @@ const commands = {
   'why-busy': async () => (await import('./commands/why-busy.ts')).registerWhyBusy,
   balance: async () => (await import('./commands/balance.ts')).registerBalance,
   query: async () => (await import('./commands/query.ts')).registerQuery,
+  diff: async () => (await import('./commands/diff.ts')).registerDiff,
   explain: async () => (await import('./commands/explain.ts')).registerExplain,
   schema: async () => (await import('./commands/schema.ts')).registerSchema,
   completion: async () => (await import('./commands/completion.ts')).registerCompletion,

@@ -1,4 +1,5 @@
 /** What each question answers: plain data, the same object that `--json` prints and that report/ renders. */
+import type { DiffAnswer } from './diff.ts';
 import type { ExecContext, Nanoseconds } from './event.ts';
 import type { Finding, InputSummary, RuleId } from './report.ts';
 
@@ -162,6 +163,7 @@ export type Answer =
   | HoldersAnswer
   | WhyBusyAnswer
   | BalanceAnswer
+  | DiffAnswer
   | QueryAnswer
   | QueriesAnswer
   | RuleAnswer

@@ -1,2 +1,3 @@
-/** Apart from report.ts so that producing a report does not load zod. */
+/** Apart from the schemas themselves so that producing a document does not load zod. */
 export const SCHEMA = 'modlife/findings@1';
+export const DIFF_SCHEMA = 'modlife/diff@1';

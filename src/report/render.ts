@@ -11,6 +11,8 @@ export async function render(answer: Answer, style: Style, full = false): Promis
       return (await import('./why-busy.ts')).renderWhyBusy(answer, style);
     case 'balance':
       return (await import('./balance.ts')).renderBalance(answer, style, full);
+    case 'diff':
+      return (await import('./diff.ts')).renderDiff(answer, style);
     case 'query':
       return (await import('./query.ts')).renderQuery(answer, style);
     case 'queries':

@@ -1,13 +1,24 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { Run } from '../program.ts';
+
+const schemas = {
+  findings: async () => (await import('../../model/report.ts')).reportSchema,
+  tail: async () => (await import('../../model/tail-lines.ts')).tailLineSchema,
+  diff: async () => (await import('../../model/diff.ts')).diffSchema,
+} as const;
 
 export function registerSchema(program: Command, { io }: Run): void {
   program
     .command('schema')
-    .description('JSON Schema of the findings document')
+    .description('JSON Schema of what --json prints')
+    .addArgument(
+      new Argument('[document]', 'what analyze, tail (a line of it) or diff prints')
+        .choices(Object.keys(schemas))
+        .default('findings'),
+    )
     .addHelpText('after', '\nExample: modlife schema > findings.schema.json')
-    .action(async () => {
-      const [{ z }, { reportSchema }] = await Promise.all([import('zod'), import('../../model/report.ts')]);
-      io.stdout.write(`${JSON.stringify(z.toJSONSchema(reportSchema), undefined, 1)}\n`);
+    .action(async (document: keyof typeof schemas) => {
+      const [{ z }, schema] = await Promise.all([import('zod'), schemas[document]()]);
+      io.stdout.write(`${JSON.stringify(z.toJSONSchema(schema), undefined, 1)}\n`);
     });
 }
