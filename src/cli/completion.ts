@@ -63,7 +63,7 @@ function firstOf(command: string): Word[] {
     case 'query':
       return listQueries().map(({ name, summary }) => ({ text: name, help: summary }));
     case 'schema':
-      return ['findings', 'tail', 'diff'].map((text) => ({ text, help: '' }));
+      return ['findings', 'tail', 'diff', 'suppressions'].map((text) => ({ text, help: '' }));
     case 'completion':
       return ['bash', 'zsh', 'fish'].map((text) => ({ text, help: '' }));
     default:

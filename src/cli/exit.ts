@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { CommanderError } from 'commander';
-import { type Bar, isAsGrave, provesNothing } from '../model/bar.ts';
+import { type Bar, isFailure, provesNothing } from '../model/bar.ts';
 import { UserError } from '../model/errors.ts';
 import type { Report } from '../model/report.ts';
 import { printable } from '../report/printable.ts';
@@ -30,6 +30,6 @@ export function describeUsage({ code, message }: CommanderError, command: string
 }
 
 export function statusOf(report: Report, bar: Bar): number {
-  if (report.findings.some(({ severity }) => isAsGrave(severity, bar.failOn))) return EXIT.findings;
+  if (report.findings.some((finding) => isFailure(finding, bar))) return EXIT.findings;
   return provesNothing(report, bar) ? EXIT.damaged : EXIT.clean;
 }

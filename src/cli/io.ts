@@ -18,6 +18,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds, for progress. */
   readonly now: () => number;
+  /** YYYY-MM-DD, UTC: by which suppressions expire. */
+  readonly today: () => string;
 }
 
 export const PLAIN: Style = { width: 80, color: false };
@@ -37,5 +39,12 @@ export function styleOf({ stdout, env }: Io): Style {
 
 export function processIo(): Io {
   const { stdout, stderr, stdin, env } = process;
-  return { stdout, stderr, stdin, env, now: () => performance.now() };
+  return {
+    stdout,
+    stderr,
+    stdin,
+    env,
+    now: () => performance.now(),
+    today: () => new Date().toISOString().slice(0, 10),
+  };
 }

@@ -1,7 +1,8 @@
 /** `tail` from its options to its exit status: joins the source, what tells of it, and how it ends. */
-import { isAsGrave } from '../model/bar.ts';
+import { counts, isFailure } from '../model/bar.ts';
 import type { Report, Severity } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
+import { createMark, type TriageOptions, triage } from '../questions/triage.ts';
 import { badLines } from '../report/bad-lines.ts';
 import { toJsonLine } from '../report/json.ts';
 import { printable } from '../report/printable.ts';
@@ -14,6 +15,7 @@ import { EXIT, statusOf } from './exit.ts';
 import { type Io, styleOf } from './io.ts';
 import { createOutlet } from './outlet.ts';
 import { openScreen } from './screen.ts';
+import { idleSuppressions } from './triage-options.ts';
 
 interface TailCommand {
   readonly path: string;
@@ -21,6 +23,7 @@ interface TailCommand {
   readonly onlyNew: boolean | undefined;
   readonly verbose: boolean;
   readonly failOn: Severity | undefined;
+  readonly triage: TriageOptions;
   readonly exec: readonly string[] | undefined;
   /** `screen` is `plain` where there is none. */
   readonly shape: 'json' | 'plain' | 'screen';
@@ -41,6 +44,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   const troubles: string[] = [];
   const runner =
     exec === undefined ? undefined : createRunner(exec, toJsonLine, (trouble) => complain(trouble));
+  const mark = createMark(command.triage);
   let failed = false;
   let untold = 0;
 
@@ -71,13 +75,15 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     write({ type: 'gap', reason: 'output', lost, input: 0, line: 0 });
   }
 
-  function tell(line: TailLine): void {
-    if (failed || line.type === 'summary') return;
+  function tell(told: TailLine): void {
+    if (failed || told.type === 'summary') return;
+    const line =
+      told.type === 'finding' ? { ...told, finding: mark(told.finding, told.provisional === true) } : told;
     if (onScreen) views.tell(line);
     else print(line);
-    if (line.type !== 'finding' || line.provisional === true) return;
+    if (line.type !== 'finding' || line.provisional === true || !counts(line.finding)) return;
     runner?.run(line.finding);
-    if (failOn !== undefined && isAsGrave(line.finding.severity, failOn)) {
+    if (failOn !== undefined && isFailure(line.finding, { failOn })) {
       failed = true;
       following.halt();
     }
@@ -98,7 +104,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     : undefined;
   let report: Report;
   try {
-    report = await following.ended;
+    report = triage(await following.ended, command.triage);
   } finally {
     screen?.close();
     // From here on a signal ends it at once.
@@ -109,6 +115,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   await Promise.all([outlet.drained(), runner?.settled()]);
   const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
   io.stderr.write(badLines(report.inputs, following.reader.bad, width));
+  io.stderr.write(idleSuppressions(report));
   for (const trouble of troubles) io.stderr.write(trouble);
   return failed ? EXIT.findings : statusOf(report, { failOn: failOn ?? 'error', allowGaps: false });
 }

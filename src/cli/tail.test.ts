@@ -173,6 +173,7 @@ async function said(options: Partial<Parameters<typeof runTail>[0]>, path: strin
       onlyNew: false,
       verbose: false,
       failOn: undefined,
+      triage: { baseline: undefined, suppressions: undefined, today: '2026-11-20' },
       exec: undefined,
       shape: 'json',
       ...options,
@@ -187,6 +188,7 @@ async function said(options: Partial<Parameters<typeof runTail>[0]>, path: strin
       stdin: {},
       env: {},
       now: () => 0,
+      today: () => '2026-11-20',
     },
   );
   clearTimeout(timer);
@@ -219,6 +221,25 @@ test('a line of text for each event of interest, with --verbose for each referen
   ]);
   const verbose = (await said({ shape: 'plain', verbose: true }, race)).stdout;
   expect(verbose).toMatch(/ml_ref: taken by jump_label_text_reserved, insmod\/668, \d held\n/);
+});
+
+test.each([
+  [
+    'suppressed',
+    { suppressions: [{ rule: 'release-after-exit', reason: 'x', path: 's', line: 1 }] as const },
+  ],
+  ['known', { baseline: (await analyze([race])).report.findings }],
+])('a finding that is %s is told as such, and neither ends it nor runs a program', async (word, triage) => {
+  const options = { baseline: undefined, suppressions: undefined, today: '2026-11-20', ...triage };
+  const exec = [process.execPath, '-e', 'process.exit(3)'];
+  const { stdout, stderr, status } = await said(
+    { failOn: 'error', exec, triage: options, shape: 'plain' },
+    race,
+  );
+  expect(stdout).toMatch(new RegExp(`error {2}release-after-exit {2}in ml_relexit, observed, ${word}: `));
+  expect(stdout).toContain('Nothing found (1 not counted).');
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
 });
 
 describe('--fail-on', () => {

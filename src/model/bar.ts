@@ -1,5 +1,5 @@
 /** What makes a run fail. */
-import type { Report, Severity } from './report.ts';
+import type { Finding, Report, Severity } from './report.ts';
 
 export interface Bar {
   /** The least severity of a finding that does. */
@@ -10,8 +10,17 @@ export interface Bar {
 
 const RANK: Readonly<Record<Severity, number>> = { error: 2, warning: 1, note: 0 };
 
-export function isAsGrave(severity: Severity, as: Severity): boolean {
+function isAsGrave(severity: Severity, as: Severity): boolean {
   return RANK[severity] >= RANK[as];
+}
+
+/** Neither suppressed nor known from a baseline. */
+export function counts({ suppressed, baseline }: Finding): boolean {
+  return suppressed === undefined && baseline !== 'known';
+}
+
+export function isFailure(finding: Finding, { failOn }: Pick<Bar, 'failOn'>): boolean {
+  return counts(finding) && isAsGrave(finding.severity, failOn);
 }
 
 /** A capture of which more lines are broken than read, or more events lost than kept, proves nothing by silence. */

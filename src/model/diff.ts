@@ -32,7 +32,7 @@ export const diffSchema = z.object({
     .describe('of A, and B could not have shown them: neither fixed nor still there'),
   warnings: z.array(z.string()),
   summary: z.object({
-    new: counts,
+    new: counts.describe('suppressed ones not counted'),
     fixed: z.number().int(),
     unchanged: z.number().int(),
     undecided: z.number().int(),

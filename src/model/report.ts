@@ -70,6 +70,14 @@ export const findingSchema = z.object({
     .describe('where pairing is ambiguous: other takers, and how the count reads if it was them'),
   race: z.object({ margin_ns: z.number(), ordered: z.boolean(), witness: z.string() }).optional(),
   fix: z.object({ text: z.string(), pattern: z.string(), reference: z.string().optional() }),
+  baseline: z
+    .enum(['new', 'known'])
+    .optional()
+    .describe('with --baseline; known: it was there before, and does not count'),
+  suppressed: z
+    .object({ reason: z.string(), expires: z.string().optional() })
+    .optional()
+    .describe('by --suppress; it does not count'),
 });
 
 export const inputSchema = z.object({
@@ -132,7 +140,27 @@ export const reportSchema = z.object({
   unloads_omitted: z.number().int().optional().describe('older ones that are not listed'),
   passes: z.array(z.object({ rule: z.enum(ruleIds), ran: z.boolean(), because: z.string().optional() })),
   findings: z.array(findingSchema),
-  summary: z.object({ error: z.number().int(), warning: z.number().int(), note: z.number().int() }),
+  suppressions: z
+    .array(
+      z.object({
+        path: z.string(),
+        line: z.number().int(),
+        reason: z.string(),
+        expires: z.string().optional(),
+        state: z
+          .enum(['used', 'unused', 'expired', 'not-run'])
+          .describe('not-run: its rule did not, so that nobody knows whether it is still needed'),
+      }),
+    )
+    .optional()
+    .describe('those that --suppress named'),
+  summary: z.object({
+    error: z.number().int(),
+    warning: z.number().int(),
+    note: z.number().int(),
+    known: z.number().int().optional().describe('in the baseline, and so not counted above'),
+    suppressed: z.number().int().optional().describe('not counted above either'),
+  }),
 });
 
 export type RuleId = (typeof ruleIds)[number];

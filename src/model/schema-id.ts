@@ -1,3 +1,4 @@
 /** Apart from the schemas themselves so that producing a document does not load zod. */
 export const SCHEMA = 'modlife/findings@1';
 export const DIFF_SCHEMA = 'modlife/diff@1';
+export const SUPPRESSIONS_SCHEMA = 'modlife/suppressions@1';

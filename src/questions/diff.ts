@@ -1,8 +1,9 @@
 /** Two runs compared by the fingerprints of their findings. */
-import { isDamaged } from '../model/bar.ts';
+import { counts, isDamaged } from '../model/bar.ts';
 import type { DiffAnswer } from '../model/diff.ts';
 import type { Finding, Report } from '../model/report.ts';
 import { DIFF_SCHEMA } from '../model/schema-id.ts';
+import { createMatcher } from './fingerprints.ts';
 
 export interface Side {
   readonly path: string;
@@ -11,17 +12,18 @@ export interface Side {
 
 /** @param a the run before, @param b the one after */
 export function diff(a: Side, b: Side): DiffAnswer {
-  const unmatched = byFingerprint(a.report.findings);
+  const before = createMatcher(a.report.findings);
   const fresh: Finding[] = [];
   const unchanged: DiffAnswer['unchanged'][number][] = [];
-  for (const finding of b.report.findings) {
-    const was = takeLike(finding, unmatched.get(finding.fingerprint));
+  // What B was compared to before is not what it is compared to now.
+  for (const { baseline: _, ...finding } of b.report.findings) {
+    const was = before.take(finding);
     if (was === undefined) fresh.push(finding);
     else if (was.severity === finding.severity && was.certainty === finding.certainty)
       unchanged.push({ finding });
     else unchanged.push({ finding, was: { severity: was.severity, certainty: was.certainty } });
   }
-  const gone = new Set([...unmatched.values()].flat());
+  const gone = new Set(before.rest());
   const fixed: Finding[] = [];
   const undecided: DiffAnswer['undecided'][number][] = [];
   for (const finding of a.report.findings) {
@@ -59,26 +61,7 @@ function sideOf({ path, report: { inputs, summary } }: Side): DiffAnswer['a'] {
 }
 
 function count(findings: readonly Finding[], severity: Finding['severity']): number {
-  return findings.filter((finding) => finding.severity === severity).length;
-}
-
-function byFingerprint(findings: readonly Finding[]): Map<string, Finding[]> {
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const group = groups.get(finding.fingerprint);
-    if (group === undefined) groups.set(finding.fingerprint, [finding]);
-    else group.push(finding);
-  }
-  return groups;
-}
-
-/** Takes out of `candidates` the one most like it: the same bug may stand there once as seen, once as possible. */
-function takeLike(finding: Finding, candidates: Finding[] | undefined): Finding | undefined {
-  if (candidates === undefined || candidates.length === 0) return undefined;
-  const like = candidates.findIndex(
-    ({ severity, certainty }) => severity === finding.severity && certainty === finding.certainty,
-  );
-  return candidates.splice(Math.max(0, like), 1)[0];
+  return findings.filter((finding) => counts(finding) && finding.severity === severity).length;
 }
 
 /** Why its absence from `report` does not mean that it is fixed. */

@@ -1,18 +1,18 @@
+import { counts } from '../model/bar.ts';
 import type { DiffAnswer } from '../model/diff.ts';
 import type { Finding, InputSummary } from '../model/report.ts';
 import { beside, clip, labelled, paint, plural, type Style, wrap } from './layout.ts';
+import { inBrief, whyNotCounted } from './text.ts';
 
 export function renderDiff(answer: DiffAnswer, style: Style): string {
   const { a, b, fixed, unchanged, undecided, warnings } = answer;
   return `${[
     [sideLine('A', a, style), sideLine('B', b, style)].join('\n'),
     warnings.map((warning) => beside('warning  ', warning, style)).join('\n'),
-    ...answer.new
-      .filter(({ severity }) => severity !== 'note')
-      .map((finding) => newFinding(finding, b.inputs, style)),
+    ...answer.new.filter(isLoud).map((finding) => newFinding(finding, b.inputs, style)),
     answer.new
-      .filter(({ severity }) => severity === 'note')
-      .map((finding) => beside('new          ', inBrief(finding), style))
+      .filter((finding) => !isLoud(finding))
+      .map((finding) => beside('new          ', quietly(finding), style))
       .join('\n'),
     fixed.map((finding) => beside('fixed        ', inBrief(finding), style)).join('\n'),
     undecided
@@ -39,6 +39,14 @@ function sideLine(name: string, { path, summary }: DiffAnswer['a'], style: Style
   return wrap(`${name}  ${path === '-' ? 'stdin' : path}: ${counts}`, style, '   ', '');
 }
 
+function isLoud(finding: Finding): boolean {
+  return counts(finding) && finding.severity !== 'note';
+}
+
+function quietly(finding: Finding): string {
+  return counts(finding) ? inBrief(finding) : `${inBrief(finding)} (${whyNotCounted(finding)})`;
+}
+
 function newFinding(finding: Finding, inputs: readonly InputSummary[], style: Style): string {
   const { severity, rule, module, certainty, title, at, because } = finding;
   const head = clip(`new  ${severity}  ${rule}  in ${module}`, style.width - certainty.length - 2);
@@ -51,10 +59,6 @@ function newFinding(finding: Finding, inputs: readonly InputSummary[], style: St
     labelled('fix', finding.fix.text, style),
     labelled('more', `modlife explain ${rule}; ${path === '-' ? 'stdin' : path}:${at.line}`, style),
   ].join('\n');
-}
-
-function inBrief({ severity, rule, title }: Finding): string {
-  return `${severity} ${rule}: ${title}`;
 }
 
 function totals({ summary: { new: fresh, fixed, unchanged, undecided } }: DiffAnswer): string {

@@ -24,6 +24,8 @@ const COLUMNS: Readonly<Record<string, (finding: Finding, report: Report) => Cel
   ns: ({ at }) => at.ns,
   fix: ({ fix }) => fix.text,
   fingerprint: ({ fingerprint }) => fingerprint,
+  baseline: ({ baseline }) => baseline,
+  suppressed: ({ suppressed }) => suppressed?.reason,
 };
 
 export function toFindingsCsv(report: Report): string {

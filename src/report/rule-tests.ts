@@ -1,5 +1,5 @@
 /** The rules as tests that passed, failed or were skipped, which is what test reports can tell. */
-import { type Bar, isAsGrave, provesNothing } from '../model/bar.ts';
+import { type Bar, isFailure, provesNothing } from '../model/bar.ts';
 import type { Finding, Report } from '../model/report.ts';
 
 export interface RuleTest {
@@ -10,7 +10,7 @@ export interface RuleTest {
   readonly because?: string;
   /** At or above the bar. */
   readonly failures: readonly Finding[];
-  /** Below it. */
+  /** Below it, or not counted. */
   readonly remarks: readonly Finding[];
 }
 
@@ -27,13 +27,9 @@ function captureTest(report: Report, bar: Bar): RuleTest {
   return { name, result: 'error', because, failures: [], remarks: [] };
 }
 
-function ruleTest(
-  { rule, ran, because }: Report['passes'][number],
-  report: Report,
-  { failOn }: Bar,
-): RuleTest {
+function ruleTest({ rule, ran, because }: Report['passes'][number], report: Report, bar: Bar): RuleTest {
   const findings = report.findings.filter((finding) => finding.rule === rule);
-  const failures = findings.filter(({ severity }) => isAsGrave(severity, failOn));
+  const failures = findings.filter((finding) => isFailure(finding, bar));
   const remarks = findings.filter((finding) => !failures.includes(finding));
   if (failures.length > 0) return { name: rule, result: 'failed', failures, remarks };
   if (ran) return { name: rule, result: 'passed', failures, remarks };

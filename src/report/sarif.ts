@@ -71,10 +71,14 @@ const NOTIFICATIONS = {
   'rule-not-run': 'a rule could not be asked, as the capture lacks its events',
   'events-lost': 'the tracer lost events',
   'lines-unreadable': 'lines of the capture could not be read',
+  'suppression-idle': 'a suppression has expired or suppresses nothing',
 } as const;
 
 /** What was not asked cannot have been answered, and what was lost may have been it. */
-function notifications({ passes, inputs }: Report, order: readonly RuleId[]): Notification[] {
+function notifications(
+  { passes, inputs, suppressions = [] }: Report,
+  order: readonly RuleId[],
+): Notification[] {
   const notify = (
     id: keyof typeof NOTIFICATIONS,
     level: Notification['level'],
@@ -102,6 +106,18 @@ function notifications({ passes, inputs }: Report, order: readonly RuleId[]): No
           : [{ ...notify('lines-unreadable', 'warning', `${input.bad} lines unreadable`), locations }]),
       ];
     }),
+    ...suppressions
+      .filter(({ state }) => state === 'expired' || state === 'unused')
+      .map(({ path, line, reason, expires, state }) => ({
+        ...notify(
+          'suppression-idle',
+          'warning',
+          `suppression ${state === 'expired' ? `expired on ${expires}` : 'is not used'}: ${reason}`,
+        ),
+        locations: [
+          { physicalLocation: { artifactLocation: { uri: uriOf(path) }, region: { startLine: line } } },
+        ],
+      })),
   ];
 }
 
@@ -117,18 +133,21 @@ function artifact(input: InputSummary, index: number): Artifact {
   };
 }
 
-/** A URI reference; forges resolve a relative one against the root of the repository. */
 function artifactLocation({ path }: InputSummary, index: number): ArtifactLocation {
-  if (path === '-') return { uri: 'stdin', index };
+  return { uri: path === '-' ? 'stdin' : uriOf(path), index };
+}
+
+/** Forges resolve a relative reference against the root of the repository. */
+function uriOf(path: string): string {
   const segments = path
     .replace(/\p{Surrogate}/gu, '\ufffd')
     .split('/')
     .map(encodeURIComponent);
-  return { uri: `${path.startsWith('/') ? 'file://' : ''}${segments.join('/')}`, index };
+  return `${path.startsWith('/') ? 'file://' : ''}${segments.join('/')}`;
 }
 
 function result(finding: Finding, inputs: readonly InputSummary[], order: readonly RuleId[]): Result {
-  const { rule, severity, certainty, module, culprit, because, race } = finding;
+  const { rule, severity, certainty, module, culprit, because, race, baseline, suppressed } = finding;
   return {
     ruleId: rule,
     ruleIndex: order.indexOf(rule),
@@ -156,6 +175,14 @@ function result(finding: Finding, inputs: readonly InputSummary[], order: readon
     ],
     partialFingerprints: { 'modlife/v1': finding.fingerprint },
     codeFlows: [codeFlow(finding, inputs)],
+    ...(baseline === undefined ? {} : { baselineState: baseline === 'new' ? 'new' : 'unchanged' }),
+    ...(suppressed === undefined
+      ? {}
+      : {
+          suppressions: [
+            { kind: 'external', status: 'accepted', justification: printable(suppressed.reason) },
+          ],
+        }),
     properties: {
       certainty,
       incarnation: finding.incarnation,

@@ -12,7 +12,12 @@ export function toTailLine(line: Told, clock: InputSummary['clock'], style: Styl
     case 'finding': {
       const { severity, rule, module, certainty, title, at: place } = line.finding;
       const head = paint(`${severity}  ${rule}`, INK[severity], style);
-      const sure = line.provisional === true ? 'provisional' : certainty;
+      const { suppressed, baseline } = line.finding;
+      const sure = [
+        line.provisional === true ? 'provisional' : certainty,
+        ...(suppressed === undefined ? [] : ['suppressed']),
+        ...(baseline === 'known' ? ['known'] : []),
+      ].join(', ');
       return `${clockTime(place.ns, clock)}  ${head}  ${printable(`in ${module}, ${sure}: ${title}`)}\n`;
     }
     case 'withdrawn':

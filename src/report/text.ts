@@ -1,4 +1,5 @@
 /** A Report as a person reads it in a terminal: a screen for each finding at most. */
+import { counts } from '../model/bar.ts';
 import { tellsTime } from '../model/clock.ts';
 import type { Evidence, Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
 import {
@@ -23,8 +24,9 @@ const MODULES = 8;
 const NOTES = 6;
 
 export function toText(report: Report, style: Style): string {
-  const loud = report.findings.filter(({ severity }) => severity !== 'note');
-  const notes = report.findings.filter(({ severity }) => severity === 'note');
+  const counted = report.findings.filter(counts);
+  const loud = counted.filter(({ severity }) => severity !== 'note');
+  const notes = counted.filter(({ severity }) => severity === 'note');
   return `${[
     report.inputs.map((input) => inputLine(input, style)).join('\n'),
     modules(report.modules, style),
@@ -35,6 +37,10 @@ export function toText(report: Report, style: Style): string {
         ? [paint(`      and ${plural(notes.length - NOTES, 'note')} more in --json`, 'dim', style)]
         : []),
     ].join('\n'),
+    report.findings
+      .filter((finding) => !counts(finding))
+      .map((finding) => beside('not counted  ', `${inBrief(finding)} (${whyNotCounted(finding)})`, style))
+      .join('\n'),
     verdict(report, style),
   ]
     .filter((part) => part !== '')
@@ -99,6 +105,7 @@ export function story(finding: Finding, report: Report, style: Style): string {
       labelled('or', `${symbol} for ${task.comm}/${task.pid} ${reading}`, style),
     ),
     ...outlive(finding, report).map((text) => labelled('wait', text, style)),
+    ...(counts(finding) ? [] : [labelled('skip', whyNotCounted(finding), style)]),
     labelled('fix', finding.fix.text, style),
     labelled('more', `modlife explain ${finding.rule}; ${sourceLines(finding, report, style)}`, style),
   ].join('\n');
@@ -183,14 +190,27 @@ function note(finding: Finding, report: Report, style: Style): string {
   return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}`, style);
 }
 
+/** In a line or two. */
+export function inBrief({ severity, rule, title }: Finding): string {
+  return `${severity} ${rule}: ${title}`;
+}
+
+export function whyNotCounted({ suppressed }: Finding): string {
+  if (suppressed === undefined) return 'known from the baseline';
+  const until = suppressed.expires === undefined ? '' : `, until ${suppressed.expires}`;
+  return `suppressed${until}: ${suppressed.reason}`;
+}
+
 function verdict(report: Report, style: Style): string {
   const { error, warning, note } = report.summary;
-  const counts = [
+  const kinds = [
     ...(error === 0 ? [] : [plural(error, 'error')]),
     ...(warning === 0 ? [] : [plural(warning, 'warning')]),
     ...(note === 0 ? [] : [plural(note, 'note')]),
   ];
-  const found = counts.length === 0 ? 'Nothing found.' : `${counts.join(', ')}.`;
+  const uncounted = report.findings.length - error - warning - note;
+  const aside = uncounted === 0 ? '' : ` (${uncounted} not counted)`;
+  const found = `${kinds.join(', ') || 'Nothing found'}${aside}.`;
   return [found, notRun(report)]
     .filter((line) => line !== '')
     .map((line) => wrap(line, style, '  ', ''))

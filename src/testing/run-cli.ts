@@ -37,6 +37,7 @@ export async function runCli(args: readonly string[], terminal: Terminal = {}): 
       time += tick;
       return time;
     },
+    today: () => '2026-11-20',
   });
   return { ...written, status };
 }

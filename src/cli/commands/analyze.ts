@@ -3,8 +3,9 @@ import type { Severity } from '../../model/report.ts';
 import { PLAIN, styleOf } from '../io.ts';
 import type { Run } from '../program.ts';
 import { formatReport, type ReportFormat, reportFormats } from '../report-formats.ts';
+import { addTriageOptions, idleSuppressions, readTriage, type TriageFiles } from '../triage-options.ts';
 
-interface Options {
+interface Options extends TriageFiles {
   to: ReportFormat;
   json?: boolean;
   format?: string;
@@ -16,7 +17,7 @@ interface Options {
 }
 
 export function registerAnalyze(program: Command, run: Run): void {
-  program
+  const command = program
     .command('analyze')
     .description('the bugs in one or more captures of one boot')
     .argument('[capture...]', 'files; - is stdin')
@@ -33,20 +34,24 @@ export function registerAnalyze(program: Command, run: Run): void {
     )
     .option('--allow-gaps', 'exit 0, not 3, for a damaged capture without findings')
     .option('--strict', 'exit 2 when a line could not be read')
-    .option('-o, --output <file>', 'write there instead of to stdout')
+    .option('-o, --output <file>', 'write there instead of to stdout');
+  addTriageOptions(command)
     .addHelpText('after', '\nExample: modlife analyze --fail-on warning boot.trace')
     .action(async (paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');
       const { io } = run;
       const inputs = inputsOf(paths, 'analyze', io);
       const { output, format, db } = options;
-      const [{ read }, { EXIT, statusOf }, { refuseInput, writeAside }] = await Promise.all([
+      const [{ read }, { EXIT, statusOf }, { triage }, { refuseInput, writeAside }] = await Promise.all([
         import('../read.ts'),
         import('../exit.ts'),
+        import('../../questions/triage.ts'),
         import('../write-aside.ts'),
       ]);
       for (const path of [output, db]) if (path !== undefined) refuseInput(path, inputs);
-      const { report } = await read(inputs, { format, db }, io);
+      const wanted = await readTriage(options, inputs, io);
+      const report = triage((await read(inputs, { format, db }, io)).report, wanted);
+      io.stderr.write(idleSuppressions(report));
       const isFile = output !== undefined && output !== '-';
       const bar = { failOn: options.failOn, allowGaps: options.allowGaps === true };
       const text = await formatReport(

@@ -5,14 +5,15 @@ const schemas = {
   findings: async () => (await import('../../model/report.ts')).reportSchema,
   tail: async () => (await import('../../model/tail-lines.ts')).tailLineSchema,
   diff: async () => (await import('../../model/diff.ts')).diffSchema,
+  suppressions: async () => (await import('../../model/suppressions.ts')).suppressionsSchema,
 } as const;
 
 export function registerSchema(program: Command, { io }: Run): void {
   program
     .command('schema')
-    .description('JSON Schema of what --json prints')
+    .description('JSON Schema of what --json prints and --suppress reads')
     .addArgument(
-      new Argument('[document]', 'what analyze, tail (a line of it) or diff prints')
+      new Argument('[document]', 'what analyze, tail (a line of it) or diff prints, or --suppress reads')
         .choices(Object.keys(schemas))
         .default('findings'),
     )

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
+import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
 
-interface Options {
+interface Options extends TriageFiles {
   json?: boolean;
   plain?: boolean;
   new?: boolean;
@@ -13,7 +14,7 @@ interface Options {
 }
 
 export function registerTail(program: Command, run: Run): void {
-  program
+  const command = program
     .command('tail')
     .description('the same while it happens: a growing file, a pipe')
     .argument('[source]', 'a file that grows, a FIFO; - is stdin')
@@ -31,7 +32,8 @@ export function registerTail(program: Command, run: Run): void {
         'note',
       ]),
     )
-    .option('--exec <program...>', 'run this for each finding, which it gets as JSON on stdin')
+    .option('--exec <program...>', 'run this for each finding that counts, which it gets as JSON on stdin');
+  addTriageOptions(command)
     .addHelpText(
       'after',
       `
@@ -57,6 +59,7 @@ Examples: ssh host cat /sys/kernel/tracing/trace_pipe | modlife tail
           onlyNew,
           verbose: verbose === true,
           failOn,
+          triage: await readTriage(options, [path!], run.io),
           exec: exec === undefined ? undefined : [...exec, ...args],
           shape: options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen',
         },
