@@ -19,6 +19,7 @@ const commands = {
   balance: async () => (await import('./commands/balance.ts')).registerBalance,
   query: async () => (await import('./commands/query.ts')).registerQuery,
   diff: async () => (await import('./commands/diff.ts')).registerDiff,
+  export: async () => (await import('./commands/export.ts')).registerExport,
   explain: async () => (await import('./commands/explain.ts')).registerExplain,
   schema: async () => (await import('./commands/schema.ts')).registerSchema,
   completion: async () => (await import('./commands/completion.ts')).registerCompletion,

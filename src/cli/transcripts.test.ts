@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { runCli, transcript } from '../testing/run-cli.ts';
 
 const tracefs = (name: string) => `samples/tracefs/${name}.txt`;
@@ -20,6 +20,7 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
       'balance',
       'query',
       'diff',
+      'export',
       'explain',
       'schema',
       'completion',
@@ -36,6 +37,8 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['analyze', '-', '-'],
     ['diff', leak],
     ['diff', '-', '-'],
+    ['export', leak],
+    ['export', '--to', 'parquet', leak],
     ['schema', 'morse'],
     ['holders'],
     ['holders', 'ml_getleek', leak],
@@ -143,17 +146,18 @@ describe('every answer', () => {
   });
 
   test('leaves no temporary store behind', async () => {
-    const before = temporary();
+    // A folder of its own: other tests have stores there at the same time.
+    const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+    vi.stubEnv('TMPDIR', folder);
     await runCli(['query', 'modules', leak]);
     await runCli(['query', 'nonsense', leak]);
     await runCli(['balance', '--by', 'task', leak]);
-    expect(temporary()).toEqual(before);
+    await runCli(['export', '--to', 'csv', leak]);
+    vi.unstubAllEnvs();
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 });
-
-function temporary(): string[] {
-  return readdirSync(tmpdir()).filter((name) => /^modlife-(?!test)/.test(name));
-}
 
 describe('a capture that wants to speak to the terminal', () => {
   const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));

@@ -6,6 +6,7 @@ import type { Analysis } from '../pipeline/analyze.ts';
 import { isStore } from '../store/is-store.ts';
 import { openStore, type Store } from '../store/open-store.ts';
 import type { Io } from './io.ts';
+import { onExit } from './on-exit.ts';
 import { read } from './read.ts';
 
 interface Options {
@@ -16,7 +17,7 @@ export async function withStore<T>(
   paths: readonly string[],
   options: Options,
   io: Io,
-  work: (store: Store) => T,
+  work: (store: Store) => T | Promise<T>,
 ): Promise<T> {
   if (paths.length === 1 && paths[0] !== '-' && isStore(paths[0]!)) return using(paths[0]!, work);
   return withAnalyzedStore(paths, options, io, (store) => work(store));
@@ -27,7 +28,7 @@ export async function withAnalyzedStore<T>(
   paths: readonly string[],
   options: Options,
   io: Io,
-  work: (store: Store, analysis: Analysis) => T,
+  work: (store: Store, analysis: Analysis) => T | Promise<T>,
 ): Promise<T> {
   return inTemporaryFolder(async (folder) => {
     const db = join(folder, 'modlife.db');
@@ -36,29 +37,24 @@ export async function withAnalyzedStore<T>(
   });
 }
 
-function using<T>(path: string, work: (store: Store) => T): T {
+async function using<T>(path: string, work: (store: Store) => T | Promise<T>): Promise<T> {
   const store = openStore(path);
   try {
-    return work(store);
+    return await work(store);
   } finally {
     store.close();
   }
 }
 
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-
 /** Removed whatever happens, ^C included. */
 async function inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'modlife-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const stop = (signal: keyof typeof SIGNALS) => process.exit(128 + SIGNALS[signal]);
-  process.once('exit', remove);
-  for (const signal of Object.keys(SIGNALS)) process.once(signal, stop);
+  const done = onExit(remove);
   try {
     return await work(folder);
   } finally {
     remove();
-    process.off('exit', remove);
-    for (const signal of Object.keys(SIGNALS)) process.off(signal, stop);
+    done();
   }
 }

@@ -1,7 +1,7 @@
 /** All that the HTML report tells: the findings document and, for each module, its life, count and holders. */
 import type { Change, Incarnation } from '../lifetime/changes.ts';
 import type { Dossier, Life, ModuleLife, TaskRow } from '../model/dossier.ts';
-import type { ExecContext, ModuleRefEvent } from '../model/event.ts';
+import type { Event, ExecContext, ModuleRefEvent } from '../model/event.ts';
 import type { Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
 import type { Analysis } from '../pipeline/analyze.ts';
 import { balanceBySite } from './balance.ts';
@@ -207,7 +207,7 @@ function shareOut(recorders: readonly CountRecorder[]) {
   }
 }
 
-function extent(inputs: readonly InputSummary[], now: number): readonly [number, number] {
+export function extent(inputs: readonly InputSummary[], now: number): readonly [number, number] {
   const firsts = inputs.flatMap(({ first }) => (first === null ? [] : [first]));
   const lasts = inputs.flatMap(({ last, end }) => [last, end]).filter((ns) => typeof ns === 'number');
   const to = Math.max(now, ...lasts);
@@ -215,10 +215,25 @@ function extent(inputs: readonly InputSummary[], now: number): readonly [number,
 }
 
 function lifeOf(incarnation: Incarnation, inputs: readonly InputSummary[]): Life {
-  const { nth, first, load, initDone, unload, free, initFailed, state } = incarnation;
-  const states: Life['states'][number][] = [];
-  const enter = (name: ModuleSummary['state'], event: { ts: number; input: number; line: number }) =>
-    states.push({ state: name, since: event.ts, at: placeOf(inputs, event) });
+  const { nth, unload, initFailed } = incarnation;
+  const { comm, pid } = unload?.start ?? {};
+  return {
+    nth,
+    states: statesOf(incarnation).map(({ state, event }) => ({
+      state,
+      since: event.ts,
+      at: placeOf(inputs, event),
+    })),
+    initFailed,
+    ...(comm === undefined || pid === undefined ? {} : { unloadedBy: { comm, pid } }),
+  };
+}
+
+/** Its states as they followed each other, each from the event that shows it. */
+export function statesOf(incarnation: Incarnation): { state: ModuleSummary['state']; event: Event }[] {
+  const { first, load, initDone, unload, free, state, last } = incarnation;
+  const states: { state: ModuleSummary['state']; event: Event }[] = [];
+  const enter = (name: ModuleSummary['state'], event: Event) => states.push({ state: name, event });
   if (load === undefined) enter(state === 'unformed' || state === 'coming' ? state : 'live', first);
   else {
     if (first.ts < load.ts) enter('unformed', first);
@@ -227,15 +242,9 @@ function lifeOf(incarnation: Incarnation, inputs: readonly InputSummary[]): Life
     if (initDone !== undefined) enter('live', initDone);
   }
   if (unload !== undefined) enter('going', unload.start);
-  else if (state === 'going') enter('going', incarnation.last);
+  else if (state === 'going') enter('going', last);
   if (free !== undefined) enter('freed', free);
-  const { comm, pid } = unload?.start ?? {};
-  return {
-    nth,
-    states,
-    initFailed,
-    ...(comm === undefined || pid === undefined ? {} : { unloadedBy: { comm, pid } }),
-  };
+  return states;
 }
 
 function taskRows(track: Track | undefined): TaskRow[] {

@@ -1,10 +1,8 @@
 /** Findings as rows: for a spreadsheet, or for a program that reads line by line. */
-import type { QueryAnswer } from '../model/answers.ts';
 import type { Finding, Report } from '../model/report.ts';
-import { toCsv } from './csv.ts';
+import type { Cell, Table } from '../model/table.ts';
+import { csvLines } from './csv.ts';
 import { toJsonLine } from './json.ts';
-
-type Cell = QueryAnswer['rows'][number][number];
 
 const COLUMNS: Readonly<Record<string, (finding: Finding, report: Report) => Cell | undefined>> = {
   severity: ({ severity }) => severity,
@@ -28,13 +26,19 @@ const COLUMNS: Readonly<Record<string, (finding: Finding, report: Report) => Cel
   suppressed: ({ suppressed }) => suppressed?.reason,
 };
 
-export function toFindingsCsv(report: Report): string {
-  return toCsv({
-    columns: Object.keys(COLUMNS),
+const INTEGERS = new Set(['incarnation', 'pid', 'line', 'ns']);
+
+export function findingsTable(report: Report): Table {
+  return {
+    columns: Object.keys(COLUMNS).map((name) => ({ name, type: INTEGERS.has(name) ? 'integer' : 'text' })),
     rows: report.findings.map((finding) =>
       Object.values(COLUMNS).map((cell) => cell(finding, report) ?? null),
     ),
-  });
+  };
+}
+
+export function toFindingsCsv(report: Report): string {
+  return [...csvLines(findingsTable(report))].join('');
 }
 
 /** An object a line: the finding as --json has it, and the path of the capture, which there stands in `inputs`. */

@@ -1,3 +1,5 @@
+import type { Table } from '../model/table.ts';
+
 /** The very object, for programs. It may end up in a terminal all the same, so what could act there is escaped,
  *  which JSON can and its readers undo. */
 export function toJson(value: object): string {
@@ -7,6 +9,12 @@ export function toJson(value: object): string {
 /** The same in one line. */
 export function toJsonLine(value: object): string {
   return written(value, undefined);
+}
+
+/** A table, a row a line. */
+export function* jsonLines({ columns, rows }: Table): Generator<string> {
+  for (const row of rows)
+    yield toJsonLine(Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
 }
 
 function written(value: object, indent: number | undefined): string {

@@ -24,6 +24,11 @@ export interface QueryResult {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+interface StreamedResult {
+  readonly columns: readonly string[];
+  readonly rows: Iterable<readonly (string | number | null)[]>;
+}
+
 /** A finished store, read only. */
 export interface Store {
   /** In order of `seq`, one at a time. Equal code and stacks are the same object; do not change them. */
@@ -35,6 +40,8 @@ export interface Store {
   /** Runs queries/<name>.sql. Parameters may come as the texts they were typed as.
    *  @throws UserError naming the queries or parameters that exist */
   query(name: string, params?: Readonly<Record<string, string | number>>): QueryResult;
+  /** The same row by row, for what is too long to hold. */
+  stream(name: string, params?: Readonly<Record<string, string | number>>): StreamedResult;
   /** One SELECT of the user's own. @throws UserError with SQLite's words when it cannot be run */
   sql(text: string): QueryResult;
   close(): void;
@@ -58,6 +65,14 @@ export function openStore(path: string): Store {
       const query = findQuery(name);
       const values = bindValues(query, params);
       return reading(path, () => ask(db.prepare(query.sql), values));
+    },
+    stream(name, params = {}) {
+      const query = findQuery(name);
+      const statement = db.prepare<unknown[], (string | number | null)[]>(query.sql);
+      return {
+        columns: statement.columns().map((column) => column.name),
+        rows: readRows(path, statement.raw().iterate(bindValues(query, params))),
+      };
     },
     sql: (text) => reading(path, () => askFreely(db, text)),
     close: () => db.close(),
@@ -103,6 +118,14 @@ function asUserError(path: string, error: unknown): unknown {
     `${path} is damaged: ${error.message}`,
     'build it again from its captures: modlife analyze --db FILE CAPTURE…',
   );
+}
+
+function* readRows<Row>(path: string, rows: IterableIterator<Row>): Generator<Row, undefined> {
+  try {
+    yield* rows;
+  } catch (error) {
+    throw asUserError(path, error);
+  }
 }
 
 function* readEvents(db: Database.Database, path: string, filter: EventFilter): Generator<Event, undefined> {

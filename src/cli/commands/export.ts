@@ -1,0 +1,46 @@
+import { type Command, Option } from 'commander';
+import type { Run } from '../program.ts';
+
+const formats = ['perfetto', 'csv', 'ndjson', 'parquet'] as const;
+const tables = ['events', 'findings'] as const;
+
+interface Options {
+  to: (typeof formats)[number];
+  table: (typeof tables)[number];
+  output: string;
+  format?: string;
+}
+
+export function registerExport(program: Command, { io }: Run): void {
+  program
+    .command('export')
+    .description('a capture for other programs: Perfetto, a spreadsheet, a data frame')
+    .argument('[capture...]', 'files, or a store that analyze --db kept; - is stdin')
+    .addOption(
+      new Option('--to <format>', 'perfetto is the JSON that Chrome and Perfetto open')
+        .choices(formats)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--table <name>', 'what csv, ndjson and parquet hold').choices(tables).default('events'),
+    )
+    .option('-o, --output <file>', 'write there; - is stdout', '-')
+    .option('--format <name>', 'read as this format instead of recognising it')
+    .addHelpText(
+      'after',
+      `
+Perfetto shows each module as a process: its states, its references over time, a
+track for each task that takes one, an arrow from each get to its put, and the
+findings. https://ui.perfetto.dev opens the file without sending it anywhere.
+
+Examples: modlife export --to perfetto -o boot.json boot.trace
+          modlife export --to parquet -o events.parquet boot.db`,
+    )
+    .action(async (paths: string[], { to, table, output, format }: Options) => {
+      const [{ inputsOf }, { runExport }] = await Promise.all([
+        import('../inputs.ts'),
+        import('../run-export.ts'),
+      ]);
+      await runExport(inputsOf(paths, 'export', io), { to, table, output, format }, io);
+    });
+}

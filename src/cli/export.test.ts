@@ -1,0 +1,247 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile } from 'hyparquet/src/node.js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Table } from '../model/table.ts';
+import type { TimelineItem } from '../model/timeline.ts';
+import { writeParquet } from '../report/parquet.ts';
+import { createPerfettoWriter } from '../report/perfetto.ts';
+import { PAYLOAD } from '../testing/page-of.ts';
+import { runCli } from '../testing/run-cli.ts';
+
+const samples = [
+  'samples/tracefs/6.12-forced-unload.txt',
+  'samples/tracefs/6.1-get-leak-fixed.txt',
+  'samples/trace-cmd/3.1.6-clock-x86-tsc.txt',
+];
+const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const exported = async (...args: string[]) => (await runCli(['export', ...args])).stdout;
+
+/** https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU */
+const track = { pid: z.number().int().positive(), tid: z.number().int().positive() };
+const ts = z.number();
+const named = { name: z.string(), cat: z.string() };
+const eventSchema = z.discriminatedUnion('ph', [
+  z.strictObject({
+    ph: z.literal('M'),
+    name: z.enum(['process_name', 'thread_name']),
+    ...track,
+    tid: track.tid.optional(),
+    args: z.strictObject({ name: z.string() }),
+  }),
+  z.strictObject({
+    ph: z.literal('X'),
+    ...named,
+    ...track,
+    ts,
+    dur: z.number().nonnegative(),
+    args: z.looseObject({}),
+  }),
+  z.strictObject({
+    ph: z.literal('C'),
+    name: z.literal('references'),
+    pid: track.pid,
+    ts,
+    args: z.strictObject({ held: z.number().int() }),
+  }),
+  z.strictObject({ ph: z.literal('i'), ...named, ...track, ts, s: z.literal('p'), args: z.looseObject({}) }),
+  z.strictObject({ ph: z.literal('s'), ...named, ...track, ts, id: z.number().int() }),
+  z.strictObject({ ph: z.literal('f'), ...named, ...track, ts, id: z.number().int(), bp: z.literal('e') }),
+]);
+const documentSchema = z.strictObject({
+  displayTimeUnit: z.literal('ns'),
+  traceEvents: z.array(eventSchema),
+  otherData: z.object({ tool: z.object(), inputs: z.array(z.object()) }),
+});
+
+describe.each(samples)('%s', (sample) => {
+  const golden = (format: string) => `transcripts/export/${basename(sample, '.txt')}.${format}`;
+
+  test('for Perfetto is as its golden, and Trace Event Format', async () => {
+    const text = await exported('--to', 'perfetto', sample);
+    await expect(text).toMatchFileSnapshot(golden('perfetto'));
+    const { traceEvents } = documentSchema.parse(JSON.parse(text));
+    const slices = new Set(
+      traceEvents.flatMap((event) => (event.ph === 'X' ? [`${event.pid} ${event.tid} ${event.ts}`] : [])),
+    );
+    const starts = traceEvents.filter((event) => event.ph === 's');
+    const ends = traceEvents.filter((event) => event.ph === 'f');
+    expect(ends.length).toBeGreaterThan(0);
+    expect(ends.map(({ id }) => id)).toEqual(starts.map(({ id }) => id));
+    expect(new Set(starts.map(({ id }) => id)).size).toBe(starts.length);
+    for (const { pid, tid, ts } of [...starts, ...ends]) expect(slices).toContain(`${pid} ${tid} ${ts}`);
+    const tracks = new Set(
+      traceEvents.flatMap((event) => (event.ph === 'M' ? [`${event.pid} ${event.tid ?? ''}`] : [])),
+    );
+    for (const event of traceEvents)
+      if (event.ph === 'X') expect(tracks).toContain(`${event.pid} ${event.tid}`);
+  });
+
+  test('as CSV and NDJSON is as its golden, and what query answers', async () => {
+    const [csv, ndjson] = [await exported('--to', 'csv', sample), await exported('--to', 'ndjson', sample)];
+    await expect(csv).toMatchFileSnapshot(golden('csv'));
+    await expect(ndjson).toMatchFileSnapshot(golden('ndjson'));
+    const { columns, rows } = JSON.parse((await runCli(['query', 'events', '--json', sample])).stdout);
+    const [header, ...cells]: string[][] = parseCsv(csv);
+    expect(header).toEqual(columns);
+    expect(cells).toEqual(
+      rows.map((row: unknown[]) => row.map((cell) => (cell === null ? '' : String(cell)))),
+    );
+    expect(
+      ndjson
+        .trimEnd()
+        .split('\n')
+        .map((line) => Object.values(JSON.parse(line))),
+    ).toEqual(rows);
+  });
+
+  test.each(['events', 'findings'])('as Parquet is read back as the %s it holds', async (table) => {
+    const path = join(folder, 'a.parquet');
+    expect(await exported('--to', 'parquet', '--table', table, '-o', path, sample)).toBe('');
+    const lines = (await exported('--to', 'ndjson', '--table', table, sample)).split('\n').filter(Boolean);
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
+    const plain = JSON.stringify(rows, (_, cell) => (typeof cell === 'bigint' ? Number(cell) : cell));
+    expect(JSON.parse(plain)).toEqual(lines.map((line) => JSON.parse(line)));
+  });
+});
+
+test('the states of a module follow each other without gaps, and its count ends at what is held', async () => {
+  const text = await exported('--to', 'perfetto', 'samples/tracefs/6.1-get-leak-fixed.txt');
+  const { traceEvents } = documentSchema.parse(JSON.parse(text));
+  const states = traceEvents.flatMap((event) => (event.ph === 'X' && event.cat === 'state' ? [event] : []));
+  expect(states.map(({ name }) => name)).toEqual(['unformed', 'coming', 'live', 'going']);
+  for (const [index, state] of states.entries())
+    if (index > 0) expect(state.ts).toBeCloseTo(states[index - 1]!.ts + states[index - 1]!.dur, 3);
+  expect(traceEvents.findLast((event) => event.ph === 'C')!.args).toEqual({ held: 0 });
+});
+
+test('loads that the ledger has let go of have their states, too', async () => {
+  const loads = 3000;
+  const record = (at: number, event: string) =>
+    `          insmod-42      [000] .....  ${at.toFixed(6).padStart(11)}: ${event}\n`;
+  const path = join(folder, 'loads.txt');
+  writeFileSync(
+    path,
+    Array.from(
+      { length: loads },
+      (_, at) => record(at + 1, 'module_load: foo') + record(at + 1.5, 'module_free: foo'),
+    ).join(''),
+  );
+  const { traceEvents } = documentSchema.parse(JSON.parse(await exported('--to', 'perfetto', path)));
+  const states = traceEvents.flatMap((event) => (event.ph === 'X' && event.cat === 'state' ? [event] : []));
+  expect(new Set(states.map(({ args }) => (args as { incarnation: number }).incarnation)).size).toBe(loads);
+});
+
+test('a capture without events is a document all the same', () => {
+  const text = createPerfettoWriter()({ type: 'end', tool: { name: 'modlife', version: '0' }, inputs: [] });
+  expect(documentSchema.parse(JSON.parse(text)).traceEvents).toEqual([]);
+});
+
+test.each([PAYLOAD, ']}', '\u0000\n\ud800', 'state', ''])(
+  'a module or task named %j breaks nothing',
+  (name) => {
+    const write = createPerfettoWriter();
+    const item: TimelineItem = {
+      type: 'reference',
+      what: 'get',
+      module: name,
+      incarnation: 1,
+      ns: 1,
+      task: { comm: name, pid: 1 },
+      cpu: 0,
+      context: 'task',
+      site: name,
+      refcnt: 2,
+      input: 0,
+      line: 1,
+    };
+    const text = write(item) + write({ type: 'end', tool: { name: 'modlife', version: '0' }, inputs: [] });
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]|(?<!\\)\\ud[89a-f]/);
+    expect(documentSchema.parse(JSON.parse(text)).traceEvents).toHaveLength(5);
+  },
+);
+
+test('Parquet is written in row groups as the rows come, never held as a whole', async () => {
+  let most = 0;
+  let taken = 0;
+  let written = 0;
+  const chunks: Uint8Array[] = [];
+  const table: Table = {
+    columns: [
+      { name: 'n', type: 'integer' },
+      { name: 'text', type: 'text' },
+    ],
+    rows: (function* () {
+      for (; taken < 110_000; taken++) yield [taken % 7 === 0 ? null : taken, `row ${taken} ${PAYLOAD}`];
+    })(),
+  };
+  writeParquet(table, 'modlife', (bytes) => {
+    most = Math.max(most, taken - written);
+    written = taken;
+    chunks.push(bytes.slice());
+  });
+  expect(most).toBeLessThanOrEqual(20_000);
+  const path = join(folder, 'long.parquet');
+  writeFileSync(path, Buffer.concat(chunks));
+  const file = await asyncBufferFromFile(path);
+  const { row_groups, num_rows, created_by } = await parquetMetadataAsync(file);
+  expect([row_groups.length, Number(num_rows), created_by]).toEqual([6, 110_000, 'modlife']);
+  expect(await parquetReadObjects({ file, rowStart: 79_999, rowEnd: 80_001 })).toEqual([
+    { n: 79_999n, text: `row 79999 ${PAYLOAD}` },
+    { n: 80_000n, text: `row 80000 ${PAYLOAD}` },
+  ]);
+});
+
+test('every cell of every sample is of the type that its column has', async () => {
+  const files = readdirSync('samples', { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /\.(txt|json|dat)$/.test(name) && !name.includes('expected'),
+  );
+  for (const name of files.filter((_, index) => index % 9 === 0)) {
+    const path = join(folder, 'types.parquet');
+    const { status, stderr } = await runCli(['export', '--to', 'parquet', '-o', path, join('samples', name)]);
+    // A few samples are there because they cannot be read.
+    expect([0, 2], stderr).toContain(status);
+  }
+});
+
+describe('the file', () => {
+  const path = join(folder, 'out.json');
+
+  test('is the old one until the new one is whole', async () => {
+    writeFileSync(path, 'old');
+    const { status } = await runCli(['export', '--to', 'perfetto', '-o', path, 'samples/README.md']);
+    expect(status).toBe(2);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    await exported('--to', 'perfetto', '-o', path, samples[0]!);
+    expect(readFileSync(path, 'utf8')).toBe(await exported('--to', 'perfetto', samples[0]!));
+  });
+
+  test('is never a capture that is read', async () => {
+    const capture = join(folder, 'capture.txt');
+    writeFileSync(capture, readFileSync(samples[0]!));
+    const { stderr, status } = await runCli(['export', '--to', 'csv', '-o', capture, capture]);
+    expect(stderr).toContain('is a capture to be read');
+    expect(status).toBe(2);
+  });
+
+  test('must be named for what no terminal can show', async () => {
+    const { stdout, stderr, status } = await runCli(['export', '--to', 'parquet', samples[0]!]);
+    expect([stdout, status]).toEqual(['', 2]);
+    expect(stderr).toContain('-o FILE');
+    expect(existsSync('-')).toBe(false);
+  });
+});
+
+test('a store is exported as its capture is', async () => {
+  const db = join(folder, 'a.db');
+  await runCli(['analyze', '--db', db, samples[0]!]);
+  for (const to of ['perfetto', 'csv', 'ndjson'])
+    expect(await exported('--to', to, db)).toBe(await exported('--to', to, samples[0]!));
+});

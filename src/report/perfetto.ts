@@ -1,0 +1,126 @@
+/**
+ * Trace Event Format, JSON, which Perfetto and Chrome open: a process for each module, with a track of its states, a
+ * counter of its references, and a track for each task that takes or gives back one.
+ */
+import type { TimelineItem } from '../model/timeline.ts';
+import { toJsonLine } from './json.ts';
+
+/** @returns what to write for each item, one after the other; the `end` item closes the document */
+export function createPerfettoWriter(): (item: TimelineItem) => string {
+  const processes = new Map<string, { readonly pid: number; readonly tids: Map<string, number> }>();
+  // Of processes and threads alike: a reader may take a thread that is numbered like a process for its main one.
+  let ids = 0;
+  let first = true;
+
+  /** Before the first event of the document stands what opens it. */
+  function written(events: readonly object[]): string {
+    let text = '';
+    for (const event of events) {
+      text += `${first ? '{"displayTimeUnit":"ns","traceEvents":[\n' : ',\n'}${toJsonLine(event).trimEnd()}`;
+      first = false;
+    }
+    return text;
+  }
+
+  function processOf(module: string, news: object[]) {
+    let process = processes.get(module);
+    if (process === undefined) {
+      process = { pid: ++ids, tids: new Map() };
+      processes.set(module, process);
+      const name = module === '*' ? 'capture' : `module ${module}`;
+      news.push({ ph: 'M', name: 'process_name', pid: process.pid, args: { name } });
+      // They come last and stand first.
+      for (const first of ['state', 'findings']) track(module, first, news);
+    }
+    return process;
+  }
+
+  function track(module: string, name: string, news: object[]): { pid: number; tid: number } {
+    const { pid, tids } = processOf(module, news);
+    let tid = tids.get(name);
+    if (tid === undefined) {
+      tid = ++ids;
+      tids.set(name, tid);
+      news.push({ ph: 'M', name: 'thread_name', pid, tid, args: { name } });
+    }
+    return { pid, tid };
+  }
+
+  function eventsOf(item: Exclude<TimelineItem, { type: 'end' }>): object[] {
+    const events: object[] = [];
+    switch (item.type) {
+      case 'reference': {
+        const { what, module, ns, task, site, cpu, context, refcnt, incarnation, input, line } = item;
+        const where = track(module, taskName(task), events);
+        const args = { call_site: site, refcnt, incarnation, cpu, context, input, line };
+        events.push({
+          ph: 'X',
+          cat: 'reference',
+          name: `${what} ${site}`,
+          ...where,
+          ts: micros(ns),
+          dur: INSTANT,
+          args,
+        });
+        return events;
+      }
+      case 'pair': {
+        const { module, get, put } = item;
+        const arrow = { cat: 'reference', name: 'held', id: get.seq };
+        const from = track(module, taskName(get.task), events);
+        const to = track(module, taskName(put.task), events);
+        events.push({ ph: 's', ...arrow, ...from, ts: micros(get.ns) });
+        events.push({ ph: 'f', bp: 'e', ...arrow, ...to, ts: micros(put.ns) });
+        return events;
+      }
+      case 'count': {
+        const { pid } = processOf(item.module, events);
+        events.push({ ph: 'C', name: 'references', pid, ts: micros(item.ns), args: { held: item.count } });
+        return events;
+      }
+      case 'state': {
+        const { module, state, incarnation, from, to } = item;
+        const where = track(module, 'state', events);
+        const ts = micros(from);
+        const dur = micros(to - from);
+        events.push({ ph: 'X', cat: 'state', name: state, ...where, ts, dur, args: { incarnation } });
+        return events;
+      }
+      case 'finding': {
+        const { rule, severity, certainty, module, title, detail, fingerprint, at, fix } = item.finding;
+        const where = track(module, 'findings', events);
+        const args = { title, detail, certainty, fix: fix.text, fingerprint, input: at.input, line: at.line };
+        events.push({
+          ph: 'i',
+          s: 'p',
+          cat: 'finding',
+          name: `${severity} ${rule}`,
+          ...where,
+          ts: micros(at.ns),
+          args,
+        });
+        return events;
+      }
+      default:
+        return item satisfies never;
+    }
+  }
+
+  return (item) => {
+    if (item.type !== 'end') return written(eventsOf(item));
+    const { tool, inputs } = item;
+    const opening = first ? '{"displayTimeUnit":"ns","traceEvents":[' : '';
+    return `${opening}\n],"otherData":${toJsonLine({ tool, inputs }).trimEnd()}}\n`;
+  };
+}
+
+/** A flow binds to a slice, so a get and a put are slices, as short as there are any. */
+const INSTANT = 0.001;
+
+function micros(ns: number): number {
+  return ns / 1000;
+}
+
+function taskName({ comm, pid }: { readonly comm: string; readonly pid: number }): string {
+  return `${comm}/${pid}`;
+}
