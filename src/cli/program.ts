@@ -23,11 +23,12 @@ const commands = {
   explain: async () => (await import('./commands/explain.ts')).registerExplain,
   schema: async () => (await import('./commands/schema.ts')).registerSchema,
   completion: async () => (await import('./commands/completion.ts')).registerCompletion,
+  man: async () => (await import('./commands/man.ts')).registerMan,
 } satisfies Record<string, () => Promise<(program: Command, run: Run) => void>>;
 const names = Object.keys(commands) as (keyof typeof commands)[];
 
 /** @param only the command that will be run, where that is known: loading all of them takes longer than most
- *  answers. `completion` speaks of all. */
+ *  answers. `completion` and `man` speak of all. */
 async function createProgram(run: Run, only?: string): Promise<Command> {
   const { io } = run;
   const program = new Command('modlife')
@@ -50,7 +51,7 @@ async function createProgram(run: Run, only?: string): Promise<Command> {
       outputError: () => {},
     });
   const named = names.find((name) => name === only);
-  const wanted = named === undefined || named === 'completion' ? names : [named];
+  const wanted = named === undefined || named === 'completion' || named === 'man' ? names : [named];
   const registrations = await Promise.all(wanted.map((name) => commands[name]()));
   for (const register of registrations) register(program, run);
   program.addHelpText(

@@ -24,6 +24,7 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
       'explain',
       'schema',
       'completion',
+      'man',
     ].map((name) => [name, '--help']),
   ],
   analyze: [['analyze', tracefs('6.1-stuck-unload'), 'samples/kernel-log/6.1-stuck-unload-dmesg.txt']],

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import type { Run } from '../program.ts';
+
+export function registerMan(program: Command, { io }: Run): void {
+  program
+    .command('man')
+    .description('the manual page')
+    .addHelpText('after', '\nExample: modlife man | man -l -')
+    .action(async () => {
+      const [{ manPage }, { version }] = await Promise.all([
+        import('../man.ts'),
+        import('../../pipeline/package-root.ts'),
+      ]);
+      io.stdout.write(manPage(program, version()));
+    });
+}
