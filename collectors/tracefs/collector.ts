@@ -34,6 +34,8 @@ const LATENCY = /^-(\d+) +(\d+)([.dDbX][.\w]{3,4}) +(\d+)(us)?[ +!#*@$]?: (\S.*)
 //                               +- comm  +- pid  +- cpu                                  +- ms              +- body
 const VERBOSE =
   /^ *(.*?) +(\d+) +(\d+) \d+ [0-9a-f]{8} [0-9a-f]{8} \[[0-9a-f]+\] (\d+)\.(\d{3})ms \([^)]*\): (\S.*)$/s;
+/** journald, for one, takes away the blank before it. */
+const FRAME_MARK = /^ ?=> /;
 const LOST = /^CPU:(\d+) \[LOST (?:(\d+) )?EVENTS\]$/;
 const ENTRIES = /entries-in-buffer\/entries-written: (\d+)\/(\d+)/;
 
@@ -331,8 +333,9 @@ function createParser(sink: Sink): Parser {
         giveUp(firstLine, firstText);
         if (!latency && readFast(bytes, start, end, line)) return;
       }
-      if (text.startsWith(' => ')) {
-        const frame = text.slice(4);
+      const mark = FRAME_MARK.exec(text);
+      if (mark !== null) {
+        const frame = text.slice(mark[0].length);
         if (frames !== undefined && !TRACING_FRAME.test(frame)) frames.push(frame);
         return;
       }

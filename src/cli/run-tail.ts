@@ -6,6 +6,7 @@ import { createMark, type TriageOptions, triage } from '../questions/triage.ts';
 import { badLines } from '../report/bad-lines.ts';
 import { toJsonLine } from '../report/json.ts';
 import { printable } from '../report/printable.ts';
+import { readingNotes } from '../report/reading-notes.ts';
 import { toTailLine } from '../report/tail-line.ts';
 import { toText } from '../report/text.ts';
 import { createRunner } from '../tail/run-program.ts';
@@ -114,6 +115,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   outlet.write(command.shape === 'json' ? toJsonLine({ type: 'summary', report }) : toText(report, style));
   await Promise.all([outlet.drained(), runner?.settled()]);
   const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
+  io.stderr.write(readingNotes(report.inputs));
   io.stderr.write(badLines(report.inputs, following.reader.bad, width));
   io.stderr.write(idleSuppressions(report));
   for (const trouble of troubles) io.stderr.write(trouble);

@@ -27,7 +27,10 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
       'man',
     ].map((name) => [name, '--help']),
   ],
-  analyze: [['analyze', tracefs('6.1-stuck-unload'), 'samples/kernel-log/6.1-stuck-unload-dmesg.txt']],
+  analyze: [
+    ['analyze', tracefs('6.1-stuck-unload'), 'samples/kernel-log/6.1-stuck-unload-dmesg.txt'],
+    ['analyze', 'samples/inside/6.1-stuck-unload-report.txt'],
+  ],
   mistakes: [
     [],
     ['analyse', leak],

@@ -1,4 +1,5 @@
 import type { Event, Nanoseconds } from './event.ts';
+import type { Reading } from './report.ts';
 
 /** Events were lost: from here on a missing put is only a maybe. */
 export interface Lost {
@@ -40,6 +41,8 @@ export interface CaptureFacts {
   end?: Nanoseconds;
   /** False when records may come out of time order (bpftrace before 0.18 drains buffers CPU by CPU). */
   ordered?: boolean;
+  /** What had to be done to it before it could be read. */
+  reading?: Reading;
 }
 
 /** Where a parser puts what it reads. */

@@ -80,6 +80,16 @@ export const findingSchema = z.object({
     .describe('by --suppress; it does not count'),
 });
 
+export const readingSchema = z.object({
+  inside: z.string().optional().describe('what the trace was found in: a quoted mail, a CI log'),
+  joined: z
+    .number()
+    .int()
+    .optional()
+    .describe('lines that a mailer had broken off and that were joined again'),
+  repeated: z.number().int().optional().describe('events that were told before and are counted once'),
+});
+
 export const inputSchema = z.object({
   path: z.string(),
   format: z.string(),
@@ -97,6 +107,7 @@ export const inputSchema = z.object({
     .optional()
     .describe('ns of the last record of any kind: the capture was still running then'),
   cpus: z.number().int().optional(),
+  reading: readingSchema.optional().describe('what had to be done before it could be read'),
 });
 
 export const moduleSchema = z.object({
@@ -167,6 +178,7 @@ export type RuleId = (typeof ruleIds)[number];
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type Severity = Finding['severity'];
+export type Reading = z.infer<typeof readingSchema>;
 export type InputSummary = z.infer<typeof inputSchema>;
 export type ModuleSummary = z.infer<typeof moduleSchema>;
 export type UnloadSummary = z.infer<typeof unloadSchema>;

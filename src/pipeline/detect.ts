@@ -1,6 +1,9 @@
 import { collectors } from '../../collectors/index.ts';
+import { kernelLog } from '../../collectors/kernel-log/collector.ts';
 import type { BinaryCollector, Collector } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
+import { unwrapped } from './unwrap.ts';
+import { recogniseWrapping, unwrapHead } from './wrapping.ts';
 
 /** Bytes a collector may look at before it decides. */
 export const HEAD = 1 << 16;
@@ -11,22 +14,50 @@ export const HEAD = 1 << 16;
  *   'unrecognised' otherwise.
  */
 export function detect(path: string, head: Buffer, format: string | undefined): Collector | BinaryCollector {
+  const text = head.toString('latin1', 0, HEAD);
   if (format !== undefined) {
     const named = collectors.find(({ name }) => name === format);
-    if (named !== undefined) return named;
+    if (named !== undefined) {
+      const wrapping = isBinary(named) || named === kernelLog ? undefined : recogniseWrapping(text);
+      return wrapping === undefined || isBinary(named) ? named : unwrapped(named, wrapping);
+    }
     throw new UserError(
       'usage',
       `--format ${format}: no such format`,
       `formats: ${collectors.map(({ name }) => name).join(', ')}`,
     );
   }
-  const text = head.toString('latin1', 0, HEAD);
-  for (const collector of collectors) {
-    const sniffed = collector.sniff(text);
-    if (sniffed === true) return collector;
-    if (sniffed !== false) throw new UserError('declined', `${path}: ${sniffed.declined}`);
+  const plain = sniff(text);
+  const found = isBinary(plain) ? plain : (inside(text, plain) ?? plain);
+  if (found !== undefined) {
+    if ('declined' in found) throw new UserError('declined', `${path}: ${found.declined}`);
+    return found;
   }
   const looked = collectors.map(({ title }) => title).join('; ');
   if (head.length === 0) throw new UserError('unrecognised', `${path}: is empty`);
   throw new UserError('unrecognised', `${path}: not a capture this tool knows; looked for ${looked}`);
+}
+
+type Found = Collector | BinaryCollector | { readonly declined: string } | undefined;
+
+function sniff(text: string): Found {
+  for (const collector of collectors) {
+    const sniffed = collector.sniff(text);
+    if (sniffed === true) return collector;
+    if (sniffed !== false) return sniffed;
+  }
+  return undefined;
+}
+
+/** The collector of a trace inside something else. A kernel log has prefixes of its own, which its collector knows. */
+function inside(text: string, plain: Found): Found {
+  const wrapping = recogniseWrapping(text);
+  if (wrapping === undefined) return undefined;
+  const found = sniff(unwrapHead(wrapping, text));
+  if (found === undefined || isBinary(found) || (found === plain && found === kernelLog)) return undefined;
+  return 'declined' in found ? found : unwrapped(found, wrapping);
+}
+
+function isBinary(found: Found): found is BinaryCollector {
+  return found !== undefined && 'read' in found;
 }

@@ -24,6 +24,21 @@ const samples = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.(txt|json|dat)$/.test(name) && !name.endsWith('.expected.txt'))
   .map((name) => join(folder, name));
 
+/** What people put around a trace: every third capture is in one. */
+const wrappings: readonly ((text: string) => string)[] = [
+  (text) => text.replace(/^/gm, '> '),
+  (text) => `Hi,\n\`\`\`\n${text}\n\`\`\`\nand\n\`\`\`\n${text}\`\`\`\n`,
+  (text) => `<pre>${text.replaceAll('<', '&lt;')}</pre>`,
+  (text) => text.replace(/^/gm, '2024-05-01T12:00:00.1234567Z '),
+  (text) => text.replace(/^/gm, '\x1b[0;m').replace(/$/gm, '\r'),
+  (text) => text.replace(/^.{60,72} /gm, '> $&\n'),
+];
+
+function wrap(bytes: Buffer, below: (n: number) => number): Buffer {
+  const text = wrappings[below(3 * wrappings.length)]?.(bytes.toString('latin1'));
+  return text === undefined ? bytes : Buffer.from(text, 'latin1');
+}
+
 async function survive(bytes: Buffer): Promise<void> {
   const capture = await captureOf(bytes);
   const engine = createEngine();
@@ -45,12 +60,13 @@ test(
     let runs = 0;
     for (; Date.now() < until; runs++) {
       const sample = samples[below(samples.length)]!;
-      let bytes = readFileSync(sample);
+      let bytes: Buffer = readFileSync(sample);
       if (bytes.length > LARGEST) {
         const from = below(bytes.length - LARGEST);
         bytes = Buffer.concat([bytes.subarray(0, 2000), bytes.subarray(from, from + LARGEST)]);
       }
-      for (let times = 1 + below(20); times > 0; times--) bytes = Buffer.from(damage(bytes, below));
+      bytes = wrap(bytes, below);
+      for (let times = 1 + below(20); times > 0; times--) bytes = damage(bytes, below);
       try {
         await survive(bytes);
       } catch (error) {

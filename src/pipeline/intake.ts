@@ -85,6 +85,7 @@ export function createIntake(path: string, format: string, input: number): Intak
         if (facts.kernel !== undefined) summary.kernel = facts.kernel;
         if (facts.cpus !== undefined) summary.cpus = facts.cpus;
         if (facts.end !== undefined) summary.end = facts.end;
+        if (facts.reading !== undefined) summary.reading = facts.reading;
         summary.clock = facts.clock ?? 'none';
       },
     },

@@ -236,7 +236,7 @@ function writeIncarnations(insert: Database.Statement, rows: Iterable<Incarnatio
 }
 
 function writeReport(db: Database.Database, report: Report): void {
-  const insertInput = db.prepare('INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insertInput = db.prepare('INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   report.inputs.forEach((input, id) => {
     insertInput.run(id, ...inputValues(input));
   });
@@ -264,6 +264,7 @@ function inputValues(input: InputSummary): unknown[] {
     input.last,
     input.cpus ?? null,
     input.end ?? null,
+    input.reading === undefined ? null : JSON.stringify(input.reading),
   ];
 }
 

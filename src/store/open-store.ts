@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event, EventKind, ExecContext, Nanoseconds } from '../model/event.ts';
-import type { Finding, InputSummary, Report } from '../model/report.ts';
+import { type Finding, type InputSummary, type Report, readingSchema } from '../model/report.ts';
 import { type EventRow, type Lookup, type Shape, toEvent } from './event-row.ts';
 import { storeVersion } from './is-store.ts';
 import { listQueries, type NamedQuery, type QueryParameter } from './list-queries.ts';
@@ -244,21 +244,23 @@ function remembering<T>(load: (id: number) => T): (id: number) => T {
 
 type Nullable<T> = { [Key in keyof T]: T[Key] | null };
 
-type StoredInput = Omit<InputSummary, 'kernel' | 'cpus' | 'end'> &
-  Nullable<Required<Pick<InputSummary, 'kernel' | 'cpus' | 'end'>>>;
+type StoredInput = Omit<InputSummary, 'kernel' | 'cpus' | 'end' | 'reading'> &
+  Nullable<Required<Pick<InputSummary, 'kernel' | 'cpus' | 'end'>>> & { readonly reading: string | null };
 
 function readInputs(db: Database.Database): InputSummary[] {
   const rows = db
     .prepare<[], StoredInput>(
-      `SELECT path, format, kernel, clock, lines, events, skipped, bad, lost, first_ns AS first, last_ns AS last, cpus, end_ns AS "end"
+      `SELECT path, format, kernel, clock, lines, events, skipped, bad, lost, first_ns AS first, last_ns AS last, cpus, end_ns AS "end",
+         reading
        FROM inputs ORDER BY id`,
     )
     .all();
-  return rows.map(({ kernel, cpus, end, ...rest }) => ({
+  return rows.map(({ kernel, cpus, end, reading, ...rest }) => ({
     ...rest,
     ...(kernel !== null && { kernel }),
     ...(cpus !== null && { cpus }),
     ...(end !== null && { end }),
+    ...(reading !== null && { reading: readingSchema.parse(JSON.parse(reading)) }),
   }));
 }
 

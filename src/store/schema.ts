@@ -4,7 +4,7 @@ import type { EventKind, ExecContext } from '../model/event.ts';
 export const APPLICATION_ID = 0x6d6c6966;
 
 /** Kept in user_version. Raise it with any change below or in event-row.ts: stores are rebuilt, never migrated. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Numbers stand in files: add, never renumber. */
 export const kindIds: Readonly<Record<EventKind, number>> = {
@@ -75,7 +75,8 @@ CREATE TABLE inputs (
   first_ns INTEGER,
   last_ns INTEGER,
   cpus INTEGER,
-  end_ns INTEGER             -- of the last record of any kind
+  end_ns INTEGER,            -- of the last record of any kind
+  reading TEXT               -- JSON: what had to be done before it could be read
 ) STRICT;
 
 CREATE TABLE losses (
