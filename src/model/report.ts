@@ -87,6 +87,7 @@ export const readingSchema = z.object({
     .int()
     .optional()
     .describe('lines that a mailer had broken off and that were joined again'),
+  cut: z.string().optional().describe('why the rest could not be unpacked'),
   repeated: z.number().int().optional().describe('events that were told before and are counted once'),
 });
 

@@ -59,6 +59,7 @@ export async function readCapture(
     }
     splitter.end();
     parser.end();
+    tellCut(splitter.lines);
     intake.release();
     yield take(splitter.lines);
   }
@@ -71,8 +72,16 @@ export async function readCapture(
     } finally {
       file.close();
     }
+    tellCut(records);
     intake.release();
     yield take(records);
+  }
+
+  function tellCut(line: number): void {
+    const { cut } = source.progress;
+    if (cut === undefined) return;
+    sink.lost({ where: 'before', line });
+    sink.facts({ reading: { ...facts.reading, cut } });
   }
 
   async function wholeFile(): Promise<OpenFile> {

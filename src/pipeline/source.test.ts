@@ -1,36 +1,79 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
+import { analyze } from './analyze.ts';
 import { openSource } from './source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function contents(bytes: Buffer): Promise<string> {
-  const path = join(folder, 'capture');
-  writeFileSync(path, bytes);
-  const chunks: Buffer[] = [];
-  for await (const chunk of (await openSource(path)).chunks) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+interface Contents {
+  readonly text: string;
+  readonly cut: string | undefined;
 }
 
-/** `zstd -19` of "# tracer: nop\n", 40 times. */
+async function contents(bytes: Buffer, name = 'capture'): Promise<Contents> {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  const chunks: Buffer[] = [];
+  const source = await openSource(path);
+  for await (const chunk of source.chunks) chunks.push(chunk);
+  return { text: Buffer.concat(chunks).toString(), cut: source.progress.cut };
+}
+
+/** "# tracer: nop\n", 40 times, by `zstd -19` and by `xz`. */
 const ZSTD = Buffer.from('28b52ffd0068ad00007023207472616365723a206e6f700a01001fa29a4a', 'hex');
+const XZ = Buffer.from(
+  'fd377a585a000004e6d6b4460200210116000000742fe5a3e0022f00175d0011880b078161397248fe04df7f4a5ebdb86696b249c0000000469ed22f5fb5be6f000133b0040000009d3e1edeb1c467fb020000000004595a',
+  'hex',
+);
 
 test('a capture is read as it is, or unpacked by its magic', async () => {
-  expect(await contents(Buffer.from('# tracer: nop\n'))).toBe('# tracer: nop\n');
-  expect(await contents(gzipSync('# tracer: nop\n'))).toBe('# tracer: nop\n');
-  expect(await contents(ZSTD)).toBe('# tracer: nop\n'.repeat(40));
+  const forty = '# tracer: nop\n'.repeat(40);
+  for (const packed of [Buffer.from(forty), gzipSync(forty), ZSTD, XZ, XZ])
+    expect(await contents(packed)).toEqual({ text: forty, cut: undefined });
+  expect((await contents(Buffer.concat([XZ, XZ]))).text).toBe(forty.repeat(2));
 });
 
-test('a packed file that is cut off says so', async () => {
-  const packed = gzipSync('# tracer: nop\n'.repeat(1000));
-  await expect(contents(packed.subarray(0, packed.length - 12))).rejects.toThrow(
-    /capture: cannot be unpacked/,
+test('of a packed file that is cut off, what is there is read and the rest told', async () => {
+  // Random enough not to fit into one block.
+  const lines = Array.from({ length: 50_000 }, (_, index) => `${Math.imul(index, 2654435761)}\n`).join('');
+  const packed = gzipSync(lines);
+  const { text, cut } = await contents(packed.subarray(0, packed.length / 2));
+  expect(text.length).toBeGreaterThan(100_000);
+  expect(lines.startsWith(text)).toBe(true);
+  expect(cut).toBe('gzip: unexpected end of file');
+  const noTail = await contents(XZ.subarray(0, XZ.length - 12));
+  expect(noTail).toEqual({ text: '# tracer: nop\n'.repeat(40), cut: 'xz: unexpected end of file' });
+});
+
+test('what is cut off is a loss that the findings know of', async () => {
+  const path = join(folder, 'cut.gz');
+  const packed = gzipSync(readFileSync('samples/tracefs/6.1-get-leak.txt'));
+  writeFileSync(path, packed.subarray(0, packed.length - 20));
+  const { report } = await analyze([path]);
+  expect(report.inputs[0]).toMatchObject({ lost: 1, reading: { cut: 'gzip: unexpected end of file' } });
+  expect(report.findings.map(({ rule }) => rule)).toContain('trace-gap');
+  expect(report.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
+test('what cannot be unpacked at all says so', async () => {
+  for (const packed of [gzipSync('# tracer: nop\n').subarray(0, 8), ZSTD.subarray(0, 12), XZ.subarray(0, 20)])
+    await expect(contents(packed)).rejects.toThrow(/capture: cannot be unpacked/);
+});
+
+test('two captures packed with xz are read side by side', async () => {
+  const paths = ['a.xz', 'b.xz'].map((name) => {
+    writeFileSync(join(folder, name), XZ);
+    return join(folder, name);
+  });
+  const iterators = (await Promise.all(paths.map(openSource))).map(({ chunks }) =>
+    chunks[Symbol.asyncIterator](),
   );
-  await expect(contents(ZSTD.subarray(0, 12))).rejects.toThrow(/capture: cannot be unpacked/);
+  const first = await Promise.all(iterators.map((iterator) => iterator.next()));
+  expect(first.map(({ value }) => value?.length)).toEqual([560, 560]);
 });
 
 test('what cannot be read says why', async () => {

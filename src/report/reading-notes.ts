@@ -8,11 +8,12 @@ export function readingNotes(inputs: readonly InputSummary[]): string {
   return inputs
     .map(({ path, reading }) => {
       if (reading === undefined) return '';
-      const { inside, joined = 0, repeated = 0 } = reading;
+      const { inside, joined = 0, repeated = 0, cut } = reading;
       const told = [
         ...(inside === undefined ? [] : [`read from inside ${inside}`]),
         ...(joined === 0 ? [] : [`${plural(joined, 'wrapped line')} joined`]),
         ...(repeated === 0 ? [] : [`${plural(repeated, 'event')} told twice, counted once`]),
+        ...(cut === undefined ? [] : [`read up to where it cannot be unpacked (${cut})`]),
       ];
       return `modlife: ${path === '-' ? 'stdin' : printable(path)}: ${told.join(', ')}\n`;
     })

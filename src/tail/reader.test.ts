@@ -194,7 +194,9 @@ test('a source that begins anew is another input, with a gap between that the en
 test('what is packed or binary is refused', () => {
   for (const name of ['samples/trace-dat/3.1.6-v6.dat', 'samples/trace-dat/3.1.6-v7-zstd.dat'])
     expect(() => told(name, feeds.whole!)).toThrow('cannot be followed');
-  const reader = createTailReader({ path: 'x', tell: () => {} });
-  reader.push(Buffer.from([0x1f, 0x8b, 8, 0]), 0);
-  expect(() => reader.end(false)).toThrow('is packed');
+  for (const magic of ['1f8b0800', '28b52ffd', 'fd377a585a00']) {
+    const reader = createTailReader({ path: 'x', tell: () => {} });
+    reader.push(Buffer.from(magic, 'hex'), 0);
+    expect(() => reader.end(false)).toThrow('is packed');
+  }
 });

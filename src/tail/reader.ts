@@ -13,6 +13,7 @@ import { createEngine, type Engine } from '../pipeline/engine.ts';
 import { createIntake, type Intake } from '../pipeline/intake.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
+import { packingOf } from '../pipeline/unpack.ts';
 import { createStateWatch, type StateWatch } from './states.ts';
 import { createSuspicions } from './suspicions.ts';
 
@@ -158,7 +159,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   /** @param final no more will come for it to wait for */
   function decide(final: boolean): boolean {
     const bytes = Buffer.concat(head);
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    if (packingOf(bytes) !== undefined) {
       throw new UserError(
         'declined',
         `${path}: is packed, which cannot be followed`,
