@@ -35,7 +35,8 @@ interface EventBase {
   input: number;
   /** 1-based line (or record, in a binary capture), so that a finding can quote its source. */
   readonly line: number;
-  readonly ts: Nanoseconds;
+  /** Moved when captures with different clocks are merged. */
+  ts: Nanoseconds;
   /** -1 when the source does not say. */
   readonly cpu: number;
   /** The kernel's pid, i.e. a thread id; 0 is the idle task, -1 when the source does not say. */

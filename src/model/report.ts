@@ -80,6 +80,13 @@ export const findingSchema = z.object({
     .describe('by --suppress; it does not count'),
 });
 
+const offsetSchema = z.object({
+  ns: z.number().describe("added to this input's own times"),
+  uncertainty_ns: z.number().describe('the offset may be off by so much either way'),
+  anchors: z.number().int().describe('events that both have, which agree on it'),
+  to: z.number().int().describe('index of the input that has them, too'),
+});
+
 export const readingSchema = z.object({
   inside: z.string().optional().describe('what the trace was found in: a quoted mail, a CI log'),
   joined: z
@@ -88,7 +95,16 @@ export const readingSchema = z.object({
     .optional()
     .describe('lines that a mailer had broken off and that were joined again'),
   cut: z.string().optional().describe('why the rest could not be unpacked'),
-  repeated: z.number().int().optional().describe('events that were told before and are counted once'),
+  repeated: z
+    .number()
+    .int()
+    .optional()
+    .describe('events that were told before, here or by another input, and are counted once'),
+  unchecked: z
+    .boolean()
+    .optional()
+    .describe('no event that another input has, too, shows whether their clocks are the same'),
+  offset: offsetSchema.optional().describe("how its times were put on the first input's clock"),
 });
 
 export const inputSchema = z.object({
@@ -179,6 +195,7 @@ export type RuleId = (typeof ruleIds)[number];
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type Severity = Finding['severity'];
+export type Offset = z.infer<typeof offsetSchema>;
 export type Reading = z.infer<typeof readingSchema>;
 export type InputSummary = z.infer<typeof inputSchema>;
 export type ModuleSummary = z.infer<typeof moduleSchema>;

@@ -6,6 +6,7 @@ import type { Event } from '../model/event.ts';
 import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
 import { isStore } from '../store/is-store.ts';
+import { alignCaptures } from './align.ts';
 import { openCapture } from './capture.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createKeeper, type Keeper } from './keep.ts';
@@ -78,7 +79,10 @@ async function read(
   options: AnalyzeOptions,
   keeper: Keeper | undefined,
 ): Promise<Read> {
-  const captures = await Promise.all(paths.map((path, input) => openCapture(path, input, options.format)));
+  const placements = await alignCaptures(paths, options.format);
+  const captures = await Promise.all(
+    paths.map((path, input) => openCapture(path, input, options.format, placements[input]?.shift)),
+  );
   let total = 0;
   merging: for await (const { input, items } of mergeCaptures(captures)) {
     for (const item of items) {
@@ -91,6 +95,10 @@ async function read(
       captures.map(({ progress }) => progress),
       total,
     );
+  }
+  for (const [input, { summary }] of captures.entries()) {
+    if (placements[input]?.checked === true) continue;
+    summary.reading = { ...summary.reading, unchecked: true };
   }
   return { inputs: captures.map(({ summary }) => summary), bad: captures.map((capture) => capture.bad) };
 }

@@ -1,6 +1,7 @@
 /** One capture being read: bytes in, numbered events out, and what is known about the whole. */
 import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser } from '../model/collector.ts';
 import type { InputSummary } from '../model/report.ts';
+import type { Shift } from './align.ts';
 import { detect, HEAD } from './detect.ts';
 import { createIntake } from './intake.ts';
 import { createLineSplitter } from './lines.ts';
@@ -22,8 +23,13 @@ export interface Capture {
 }
 
 /** @throws UserError when `path` cannot be read or is no capture */
-export async function openCapture(path: string, input: number, format: string | undefined): Promise<Capture> {
-  return readCapture(path, await openSource(path), input, format);
+export async function openCapture(
+  path: string,
+  input: number,
+  format: string | undefined,
+  shift?: Shift,
+): Promise<Capture> {
+  return readCapture(path, await openSource(path), input, format, shift);
 }
 
 export async function readCapture(
@@ -31,6 +37,7 @@ export async function readCapture(
   source: Source,
   input: number,
   format: string | undefined,
+  shift?: Shift,
 ): Promise<Capture> {
   const chunks = source.chunks[Symbol.asyncIterator]();
   const first: Buffer[] = [];
@@ -44,7 +51,7 @@ export async function readCapture(
   const head = Buffer.concat(first);
   const collector = detect(path, head, format);
 
-  const intake = createIntake(path, collector.name, input);
+  const intake = createIntake(path, collector.name, input, shift);
   const { summary, facts, bad, losses, sink, take } = intake;
 
   async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
@@ -81,7 +88,7 @@ export async function readCapture(
     const { cut } = source.progress;
     if (cut === undefined) return;
     sink.lost({ where: 'before', line });
-    sink.facts({ reading: { ...facts.reading, cut } });
+    sink.facts({ reading: { cut } });
   }
 
   async function wholeFile(): Promise<OpenFile> {

@@ -2,6 +2,7 @@
 import type { Bad, CaptureFacts, Lost, Sink } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 import type { InputSummary } from '../model/report.ts';
+import type { Shift } from './align.ts';
 import { implausible, isTime } from './plausible.ts';
 import { createSettler, type Item } from './settle.ts';
 
@@ -21,7 +22,8 @@ export interface Intake {
 /** Bad lines kept to be quoted; all are counted. */
 const QUOTED = 20;
 
-export function createIntake(path: string, format: string, input: number): Intake {
+/** @param shift onto the clock of another capture */
+export function createIntake(path: string, format: string, input: number, shift?: Shift): Intake {
   const facts: CaptureFacts = {};
   const bad: Bad[] = [];
   const losses: Lost[] = [];
@@ -37,6 +39,10 @@ export function createIntake(path: string, format: string, input: number): Intak
     first: null,
     last: null,
   };
+  if (shift !== undefined) {
+    const { clock: _clock, ...offset } = shift;
+    summary.reading = { offset };
+  }
   let batch: Item[] = [];
   const settler = createSettler(
     () => facts.ordered !== false,
@@ -68,6 +74,7 @@ export function createIntake(path: string, format: string, input: number): Intak
           return;
         }
         event.input = input;
+        if (shift !== undefined) event.ts += shift.ns;
         count(event);
         settler.push(event);
       },
@@ -84,9 +91,9 @@ export function createIntake(path: string, format: string, input: number): Intak
         if (!isTime(facts.end ?? 0)) delete facts.end;
         if (facts.kernel !== undefined) summary.kernel = facts.kernel;
         if (facts.cpus !== undefined) summary.cpus = facts.cpus;
-        if (facts.end !== undefined) summary.end = facts.end;
-        if (facts.reading !== undefined) summary.reading = facts.reading;
-        summary.clock = facts.clock ?? 'none';
+        if (facts.end !== undefined) summary.end = facts.end + (shift?.ns ?? 0);
+        if (facts.reading !== undefined) summary.reading = { ...summary.reading, ...facts.reading };
+        summary.clock = shift?.clock ?? facts.clock ?? 'none';
       },
     },
     take(lines) {

@@ -1,7 +1,9 @@
 /** Several captures of one boot as one stream, in time order. */
 import { UserError } from '../model/errors.ts';
+import type { InputSummary } from '../model/report.ts';
 import type { Capture } from './capture.ts';
 import type { Item } from './settle.ts';
+import { createTwinFilter } from './twins.ts';
 
 /** Batches in time order; `input` says which capture a batch comes from. */
 export type Batch = { readonly input: number; readonly items: readonly Item[] };
@@ -13,16 +15,28 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
   }
   const heads = await Promise.all(captures.map((capture, input) => openHead(capture, input)));
   refuseUnrelated(captures);
+  const twins = createTwinFilter();
   for (;;) {
     let earliest: Head | undefined;
     for (const head of heads) {
       if (head.item !== undefined && (earliest === undefined || isBefore(head, earliest))) earliest = head;
     }
     if (earliest === undefined) return;
-    yield { input: earliest.input, items: [earliest.item!] };
+    const item = earliest.item!;
+    // What is no trace tells other things, or the same in another way.
+    if (item.kind === 'lost' || earliest.rank !== TRACE || !twins.isTold(item)) {
+      yield { input: earliest.input, items: [item] };
+    } else countRepeated(captures[earliest.input]!.summary);
     await earliest.advance();
   }
 }
+
+function countRepeated(summary: InputSummary): void {
+  const { reading } = summary;
+  summary.reading = { ...reading, repeated: (reading?.repeated ?? 0) + 1 };
+}
+
+const TRACE = 1;
 
 interface Head {
   readonly input: number;
@@ -44,7 +58,7 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
   const head: Head = {
     input,
     get rank() {
-      return capture.facts.preamble === true ? 0 : capture.facts.aside === true ? 2 : 1;
+      return capture.facts.preamble === true ? 0 : capture.facts.aside === true ? 2 : TRACE;
     },
     item: undefined,
     ts: Number.NEGATIVE_INFINITY,
@@ -86,7 +100,7 @@ function refuseUnrelated(captures: readonly Capture[]): void {
   };
   throw new UserError(
     'unmergeable',
-    `cannot order ${a.path} (${why[a.summary.clock]}) with ${b.path} (${why[b.summary.clock]})`,
+    `cannot order ${a.path} (${why[a.summary.clock]}) with ${b.path} (${why[b.summary.clock]}) without an event that both have`,
     'analyze them one by one, or record both with trace_clock mono',
   );
 }

@@ -14,6 +14,7 @@ import {
   span,
   wrap,
 } from './layout.ts';
+import { movedClock } from './reading-notes.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
 const SCREEN = 24;
@@ -28,7 +29,7 @@ export function toText(report: Report, style: Style): string {
   const loud = counted.filter(({ severity }) => severity !== 'note');
   const notes = counted.filter(({ severity }) => severity === 'note');
   return `${[
-    report.inputs.map((input) => inputLine(input, style)).join('\n'),
+    report.inputs.map((input) => inputLine(input, report.inputs, style)).join('\n'),
     modules(report.modules, style),
     ...loud.map((finding) => story(finding, report, style)),
     [
@@ -47,7 +48,8 @@ export function toText(report: Report, style: Style): string {
     .join('\n\n')}\n`;
 }
 
-function inputLine(input: InputSummary, style: Style): string {
+function inputLine(input: InputSummary, inputs: readonly InputSummary[], style: Style): string {
+  const { repeated = 0, offset } = input.reading ?? {};
   const facts = [
     input.format,
     ...(input.kernel === undefined ? [] : [`Linux ${input.kernel}`]),
@@ -59,6 +61,8 @@ function inputLine(input: InputSummary, style: Style): string {
       : [
           `${span(input.last - input.first)}${input.cpus === undefined ? '' : ` on ${plural(input.cpus, 'CPU')}`}`,
         ]),
+    ...(repeated === 0 ? [] : [`${repeated.toLocaleString('en-US')} told twice, counted once`]),
+    ...(offset === undefined ? [] : [movedClock(offset, inputs)]),
   ];
   return wrap(`${pathName(input, style.width - 1)}: ${facts.join(', ')}`, style, '    ', '');
 }

@@ -1,0 +1,206 @@
+/**
+ * Puts several captures of one boot on one clock. Tracers have clocks of their own (ftrace's local, perf's, mono), but
+ * what more than one of them saw tells how far they are apart.
+ */
+import { stat } from 'node:fs/promises';
+import { UserError } from '../model/errors.ts';
+import type { Event, Nanoseconds } from '../model/event.ts';
+import type { InputSummary, Offset } from '../model/report.ts';
+import { openCapture } from './capture.ts';
+
+/** Where an input's times go. */
+export interface Shift extends Offset {
+  readonly clock: InputSummary['clock'];
+}
+
+interface Placement {
+  /** Absent for an input whose times stay. */
+  readonly shift?: Shift | undefined;
+  /** Whether some event shows that they may: another input has it, too. */
+  readonly checked: boolean;
+}
+
+/** When the events happened that another capture may have, too: by kind, task and module, in order. */
+interface Survey {
+  readonly path: string;
+  readonly input: number;
+  readonly clock: InputSummary['clock'];
+  readonly times: ReadonlyMap<string, readonly Nanoseconds[]>;
+}
+
+/** Two tracers record one event one after the other; an interrupt, or an emulator's host, may come between. */
+export const TWINS = 20e6;
+/** Offsets agree within this; more is another event, or a clock that runs at another speed. */
+const AGREE = 2e6;
+/** Printed times are rounded to this. */
+const ROUNDED = 1e3;
+const MOST_KEYS = 1 << 14;
+const MOST_TIMES = 64;
+
+/**
+ * By input. Reads files twice, and what cannot be read twice not at all.
+ * @throws UserError 'unmergeable' when clocks differ and it is not certain by how much
+ */
+export async function alignCaptures(
+  paths: readonly string[],
+  format: string | undefined,
+): Promise<readonly Placement[]> {
+  const placements: Placement[] = paths.map(() => ({ checked: true }));
+  if (paths.length < 2) return placements;
+  const surveys: Survey[] = [];
+  const beside: number[] = [];
+  for (const [input, path] of paths.entries()) {
+    const survey = (await isFile(path)) ? await surveyOf(path, input, format) : 'unread';
+    if (survey === undefined) continue;
+    beside.push(input);
+    if (survey !== 'unread') surveys.push(survey);
+  }
+  if (beside.length > 1) for (const input of beside) placements[input] = { checked: false };
+  const reference = surveys.find(({ clock }) => clock === 'time') ?? surveys[0];
+  if (reference === undefined) return placements;
+  const placed = [reference];
+  let open = surveys.filter((survey) => survey !== reference);
+  for (let before = -1; before !== open.length; ) {
+    before = open.length;
+    open = open.filter((survey) => {
+      for (const other of placed) {
+        const placement = placeBeside(other, survey, placements[other.input]!.shift, reference.clock);
+        if (placement === undefined) continue;
+        placements[survey.input] = placement;
+        placements[other.input] = { ...placements[other.input], checked: true };
+        placed.push(survey);
+        return false;
+      }
+      return true;
+    });
+  }
+  return placements;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (
+    path !== '-' &&
+    (await stat(path)
+      .then((info) => info.isFile())
+      .catch(() => false))
+  );
+}
+
+/** @returns undefined for a log, whose clock may be off in any case, and for what tells of no moment */
+async function surveyOf(
+  path: string,
+  input: number,
+  format: string | undefined,
+): Promise<Survey | undefined> {
+  const capture = await openCapture(path, input, format);
+  const times = new Map<string, Nanoseconds[]>();
+  for await (const items of capture.items) {
+    for (const item of items) {
+      const key = item.kind === 'lost' ? undefined : keyOf(item);
+      if (key === undefined) continue;
+      const list = times.get(key);
+      // One more than is compared, so that what was cut off is not taken for the whole.
+      if (list === undefined) {
+        if (times.size < MOST_KEYS) times.set(key, [(item as Event).ts]);
+      } else if (list.length <= MOST_TIMES) list.push((item as Event).ts);
+    }
+  }
+  if (capture.facts.aside === true || capture.facts.preamble === true) return undefined;
+  return { path, input, clock: capture.summary.clock, times };
+}
+
+function keyOf(event: Event): string | undefined {
+  if (event.pid < 0) return undefined;
+  switch (event.kind) {
+    case 'module_load':
+    case 'module_free':
+    case 'module_get':
+    case 'module_put':
+      return `${event.kind} ${event.pid} ${event.module}`;
+    case 'syscall_enter':
+    case 'syscall_exit':
+      return `${event.kind} ${event.pid} ${event.syscall}`;
+    default:
+      return undefined;
+  }
+}
+
+interface Difference {
+  readonly ns: Nanoseconds;
+  readonly pid: string;
+  /** A shell or a daemon does the same again and again; a task loads or frees a module once. */
+  readonly once: boolean;
+}
+
+/** How much later each event is in `a` than in `b`, by size; of those only that both have equally often. */
+function differences(a: Survey, b: Survey): Difference[] {
+  const found: Difference[] = [];
+  for (const [key, times] of b.times) {
+    const others = a.times.get(key);
+    if (others?.length !== times.length || times.length > MOST_TIMES) continue;
+    const [kind, pid] = key.split(' ', 2) as [string, string];
+    const once = kind !== 'module_get' && kind !== 'module_put';
+    for (const [index, ts] of times.entries()) found.push({ ns: others[index]! - ts, pid, once });
+  }
+  return found.sort((x, y) => x.ns - y.ns);
+}
+
+/** @param moved where `other` itself went
+ *  @returns undefined when what they share shows nothing */
+function placeBeside(
+  other: Survey,
+  survey: Survey,
+  moved: Shift | undefined,
+  clock: InputSummary['clock'],
+): Placement | undefined {
+  const all = differences(other, survey);
+  if (all.length === 0 || survey.clock === 'ticks' || survey.clock === 'none') return undefined;
+  const together = all.filter(({ ns }) => Math.abs(ns) <= TWINS);
+  if (together.length * 2 > all.length) {
+    return { shift: moved === undefined ? undefined : { ...moved, to: other.input }, checked: true };
+  }
+  const agreeing = largestCluster(all);
+  if (tasks(agreeing) < 2 || agreeing.length * 2 <= all.length) {
+    if (!all.some(({ once }) => once)) return undefined;
+    throw disagreement(`${survey.path} with ${other.path}`, all);
+  }
+  const median = agreeing[agreeing.length >> 1]!.ns;
+  const spread = Math.max(median - agreeing[0]!.ns, agreeing.at(-1)!.ns - median);
+  const shift = {
+    ns: (moved?.ns ?? 0) + median,
+    uncertainty_ns: (moved?.uncertainty_ns ?? 0) + spread + ROUNDED,
+    anchors: agreeing.length,
+    to: other.input,
+    clock,
+  };
+  return { shift, checked: true };
+}
+
+function disagreement(names: string, all: readonly Difference[]): UserError {
+  if (tasks(all) < 2) {
+    return new UserError(
+      'unmergeable',
+      `cannot order ${names}: their clocks differ, and no two tasks with events that both have show how much`,
+      'analyze them one by one, or record both with trace_clock mono',
+    );
+  }
+  const [first, last] = [all[0]!, all.at(-1)!].map(({ ns }) => `${(ns / 1e9).toFixed(6)} s`);
+  return new UserError(
+    'unmergeable',
+    `cannot order ${names}: events that both have put their clocks ${first} to ${last} apart`,
+    'analyze them one by one; the clocks run at different speeds, or it is not one boot',
+  );
+}
+
+function largestCluster(sorted: readonly Difference[]): readonly Difference[] {
+  let best: readonly Difference[] = [];
+  for (let start = 0, end = 0; start < sorted.length; start++) {
+    while (end < sorted.length && sorted[end]!.ns - sorted[start]!.ns <= AGREE) end++;
+    if (end - start > best.length) best = sorted.slice(start, end);
+  }
+  return best;
+}
+
+function tasks(differences: readonly Difference[]): number {
+  return new Set(differences.map(({ pid }) => pid)).size;
+}
