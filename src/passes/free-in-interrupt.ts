@@ -9,6 +9,7 @@ import { releaseSign } from './release-method.ts';
 export const freeInInterrupt: Pass = {
   rule: 'free-in-interrupt',
   needs: ['function_entry', 'function_return'],
+  needsContext: true,
   record: 'entry and return probes on the release methods, with trace_options irq-info',
   start(ledger, report) {
     /** Destruction in interrupts, by function, until it is known whose it was. */

@@ -8,6 +8,8 @@ export interface Pass {
   readonly rule: RuleId;
   /** With none of these in the capture the pass is reported as *not run*, never as clean. */
   readonly needs: readonly EventKind[];
+  /** They must also tell where they ran, in a task or in an interrupt. */
+  readonly needsContext?: true;
   /** What to record so that it can run, in words. */
   readonly record: string;
   start(ledger: Ledger, report: (finding: Finding) => void): RunningPass;

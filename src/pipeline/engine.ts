@@ -36,6 +36,8 @@ export interface EngineOptions {
 export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engine {
   const findings: Finding[] = [];
   const seen = new Set<EventKind>();
+  /** Of which some tell where they ran. */
+  const placed = new Set<EventKind>();
   const running: RunningPass[] = [];
   const accounts = createUnloadAccounts();
   const totals = createTotals();
@@ -62,6 +64,7 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
       }
       item.seq = ++seq;
       seen.add(item.kind);
+      if (item.context !== 'unknown') placed.add(item.kind);
       ledger.event(item);
     },
     end(ts) {
@@ -69,11 +72,16 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
       for (const pass of running) pass.end?.();
     },
     passes: () =>
-      passes.map(({ rule, needs, record }) =>
-        needs.some((kind) => seen.has(kind))
-          ? { rule, ran: true }
-          : { rule, ran: false, because: `no ${needs.join(', ')} in this capture; record ${record}` },
-      ),
+      passes.map(({ rule, needs, needsContext, record }) => {
+        if (needs.some((kind) => (needsContext ? placed : seen).has(kind))) return { rule, ran: true };
+        const untold = needs.some((kind) => seen.has(kind));
+        const lacks = untold ? ' that tells whether it ran in an interrupt' : '';
+        return {
+          rule,
+          ran: false,
+          because: `no ${needs.join(', ')}${lacks} in this capture; record ${record}`,
+        };
+      }),
     unloads: () =>
       accounts.accounts(ledger).map(({ unload, claims, lastEnd, couldEnd }) => ({
         module: unload.incarnation!.module,
