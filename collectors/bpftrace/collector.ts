@@ -30,6 +30,10 @@ const FRAME = /^\t[0-9a-f]{8,16}(?: |$)/;
 /** Printed on stdout before attaching up to 0.23, on stderr after it since. */
 const BANNER = /^(?:Attach(?:ing|ed) \d+ probes?\b.*|\{"type": ?"attached_probes".*)$/m;
 
+/** Its source, or a complaint that quotes it, from the first line on. */
+const PROGRAM =
+  /^(?:\s|\/\/.*\n|#!.*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:(?:BEGIN|(?:tracepoint|k(?:ret)?(?:probe|func)|fentry|fexit|rawtracepoint):\S+)\s.*\{|\S+:\d+:\d+(?:-\d+)?: (?:WARNING|ERROR): )/;
+
 export const bpftrace: Collector = {
   name: 'bpftrace',
   title: "bpftrace running modlife's own program, as text or -f json",
@@ -43,7 +47,11 @@ function sniff(head: string): Sniffed {
   if (version !== undefined)
     return { declined: `bpftrace output in protocol modlife${version}: this modlife reads modlife1` };
   const banner = BANNER.exec(head);
-  if (!banner) return false;
+  if (!banner) {
+    return PROGRAM.test(head)
+      ? { declined: 'a bpftrace program or its warnings, without events: give what it prints when it runs' }
+      : false;
+  }
   // A live capture is only this until the probes are in place.
   if (head.slice(banner.index + banner[0].length).trim() === '') return true;
   return {

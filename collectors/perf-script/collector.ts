@@ -72,6 +72,9 @@ function sniff(head: string): Sniffed {
     return { declined: 'perf script --deltatime, times are only differences: leave the option out' };
   }
   if (records > 0) return true;
+  if (/^(?:\[ perf record: [^\n]*(?:\n|$))+$/.test(head)) {
+    return { declined: 'what perf record says of itself, without events: perf script prints them' };
+  }
   if (/^ *\d+\.\d{3} (?:\( *[\d.]* ?(?:ms)? ?\): )?.{1,16}\/\d+ \w+:\w+\(/m.test(head)) {
     return { declined: 'perf trace, call sites are cut to 32 bits: use perf record and perf script' };
   }

@@ -67,6 +67,12 @@ function sniff(head: string): Sniffed {
   if (counted && lines.includes('Kernel buffer statistics:')) {
     return { declined: 'trace-cmd report --stat, counters without events: report without --stat' };
   }
+  if (/^\s*(?:CPU ?\d+ data recorded at offset=|trace-cmd version )/.test(head)) {
+    return { declined: 'what trace-cmd says of itself, without events: give trace.dat, or its report' };
+  }
+  if (/^(?:\w+:\w+\r?\n){3}/.test(head)) {
+    return { declined: 'trace-cmd report -E, a list of events that could be: report without -E' };
+  }
   const found = emptyHeader();
   let records = 0;
   let padded = false;

@@ -37,6 +37,15 @@ const VERBOSE =
 /** journald, for one, takes away the blank before it. */
 const FRAME_MARK = /^ ?=> /;
 const LOST = /^CPU:(\d+) \[LOST (?:(\d+) )?EVENTS\]$/;
+/** Somebody took away the blanks before a line. */
+const TRIMMED = /^\S.{0,14}-\d+ +\[\d{3,}\] +(?:[^\s\d]\S* +)?\d+\.\d{6}: \w+: ?/;
+/** What else lies in that folder and is sent along. */
+const OTHER_FILES: readonly (readonly [RegExp, string])[] = [
+  [/^entries: \d+\r?\noverrun: \d+\r?\n/m, 'per_cpu/cpu*/stats, counters without events'],
+  [/^[pr]\d*:\w+\/\w+ \S+/, 'kprobe_events, definitions without events'],
+  [/^name: \w+\r?\nID: \d+\r?\nformat:/, 'the format of an event, without events'],
+  [/^(?:\d+ \S.{0,14}\r?\n){5}/, 'saved_cmdlines, names of tasks without events'],
+];
 const ENTRIES = /entries-in-buffer\/entries-written: (\d+)\/(\d+)/;
 
 export const tracefs: Collector = {
@@ -79,13 +88,11 @@ function sniff(head: string): Sniffed {
     }
     return true;
   }
-  if (/^entries: \d+\noverrun: \d+\n/.test(head)) {
-    return { declined: 'per_cpu/cpu*/stats, counters without events: give the trace it belongs to' };
-  }
-  return head
-    .split('\n')
-    .slice(0, 200)
-    .some((line) => LOST.test(line) || (line.charCodeAt(DASH) === MINUS && RECORD.test(line.slice(DASH))));
+  const lines = head.split(/\r?\n/).slice(0, 200);
+  const isRecord = (line: string) => line.charCodeAt(DASH) === MINUS && RECORD.test(line.slice(DASH));
+  if (lines.some((line) => LOST.test(line) || isRecord(line) || TRIMMED.test(line))) return true;
+  const other = OTHER_FILES.find(([pattern]) => pattern.test(head));
+  return other === undefined ? false : { declined: `${other[1]}: give the trace it belongs to` };
 }
 
 function createParser(sink: Sink): Parser {

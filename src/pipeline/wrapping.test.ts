@@ -131,6 +131,12 @@ describe.each(names)('%s', (name) => {
   });
 });
 
+test('a journal trims what it is given', async () => {
+  const { bytes, lines } = read('tracefs/6.1-options/opt-stacktrace.txt');
+  const packed = each((line) => `May 01 12:00:00 vm cat[812]: ${line.trim()}`)(lines);
+  expect((await wholeOf(toBytes(packed))).events).toEqual(moved((await wholeOf(bytes)).events, packed));
+});
+
 test('a plain capture is not taken for anything else, whatever tasks are called', async () => {
   const { lines } = read('tracefs/6.1-get-leak.txt');
   // Invented: comms with newlines in them.
