@@ -2,6 +2,7 @@ import type { BinaryCollector, Collector } from '../src/model/collector.ts';
 import { bpftrace } from './bpftrace/collector.ts';
 import { kallsyms } from './kallsyms/collector.ts';
 import { kernelLog } from './kernel-log/collector.ts';
+import { lttng } from './lttng/collector.ts';
 import { perfScript } from './perf-script/collector.ts';
 import { traceCmd } from './trace-cmd/collector.ts';
 import { traceDat } from './trace-dat/collector.ts';
@@ -12,6 +13,7 @@ export const collectors: readonly (BinaryCollector | Collector)[] = [
   traceDat,
   kallsyms,
   bpftrace,
+  lttng,
   perfScript,
   traceCmd,
   tracefs,

@@ -16,6 +16,7 @@ const columns: Readonly<Record<string, string>> = {
   '`trace.dat`': 'trace-dat',
   '`perf script`': 'perf-script',
   bpftrace: 'bpftrace',
+  LTTng: 'lttng',
   'kernel log': 'kernel-log',
 };
 
@@ -44,11 +45,16 @@ beforeAll(async () => {
       if (!(error instanceof UserError)) throw error;
     }
   }
-  // Invented: no sample of perf's has system calls.
+  // Invented: no sample of these has system calls.
   const rmmod =
     'rmmod   527 [000]    73.159173: syscalls:sys_enter_delete_module: name_user: 0x558c50633858, flags: 0x00000800\n' +
     'rmmod   527 [000]    73.159273: syscalls:sys_exit_delete_module: 0xfffffffffffffff5\n';
   for (const event of await eventsOf(Buffer.from(rmmod))) add('perf-script', event);
+  const lttng =
+    '[10:00:01.000000000] (+0.000000001) host syscall_entry_delete_module: { cpu_id = 0 }, { name_user = "m", flags = 2048 }\n' +
+    '[10:00:02.000000000] (+1.000000000) host module_free: { cpu_id = 0 }, { name = "m" }\n' +
+    '[10:00:03.000000000] (+1.000000000) host syscall_exit_delete_module: { cpu_id = 0 }, { ret = 0 }\n';
+  for (const event of await eventsOf(Buffer.from(lttng))) add('lttng', event);
 });
 
 /** A hung task alone never proves more than `possible`, and a fault names no module. */

@@ -43,6 +43,8 @@ const RECORDS = [
   // latency-format
   /-\d+ +\d+[.dDbX][.\w]{3,4} +\d+us/,
   /modlife1 \d/,
+  // babeltrace2
+  /: \{ cpu_id = \d+ \}/,
   /^\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? /,
   /\bmodule_(?:load|free|get|put|request): /,
 ];
