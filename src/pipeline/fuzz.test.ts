@@ -2,15 +2,17 @@
  * Damaged samples of every collector: bytes changed, cut, doubled, hostile text put in. Nothing may throw, hang,
  * count wrong or put a control character on a terminal. `npm run fuzz` does it for ten minutes; FUZZ_SEED repeats.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import { reportSchema } from '../model/report.ts';
 import { toText } from '../report/text.ts';
 import { damage, random } from '../testing/damage.ts';
 import { captureOf } from '../testing/read-text.ts';
-import { toReport } from './analyze.ts';
+import { analyze, toReport } from './analyze.ts';
 import { createEngine } from './engine.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -39,6 +41,9 @@ function wrap(bytes: Buffer, below: (n: number) => number): Buffer {
   return text === undefined ? bytes : Buffer.from(text, 'latin1');
 }
 
+const scratch = join(mkdtempSync(join(tmpdir(), 'modlife-fuzz-')), 'damaged');
+afterAll(() => rmSync(dirname(scratch), { recursive: true }));
+
 async function survive(bytes: Buffer): Promise<void> {
   const capture = await captureOf(bytes);
   const engine = createEngine();
@@ -50,6 +55,14 @@ async function survive(bytes: Buffer): Promise<void> {
   // One line may hold a broken record and a whole one, so they may add up to more.
   expect(events + bad + skipped).toBeGreaterThanOrEqual(lines);
   expect(toText(report, { width: 80, color: false })).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+}
+
+/** Beside the whole one and perhaps packed, so that clocks are compared and twins sought. */
+async function surviveBeside(whole: string, damaged: Buffer, below: (n: number) => number): Promise<void> {
+  const packed = below(2) === 0 ? damage(gzipSync(damaged), below) : damaged;
+  writeFileSync(scratch, packed);
+  const { report } = await analyze(below(2) === 0 ? [whole, scratch] : [scratch, whole]);
+  reportSchema.parse(report);
 }
 
 test(
@@ -69,6 +82,7 @@ test(
       for (let times = 1 + below(20); times > 0; times--) bytes = damage(bytes, below);
       try {
         await survive(bytes);
+        if (below(10) === 0) await surviveBeside(sample, bytes, below);
       } catch (error) {
         if (error instanceof UserError) continue;
         throw new Error(`${sample}, run ${runs} of seed ${SEED}`, { cause: error });
