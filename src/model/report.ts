@@ -97,6 +97,7 @@ export const inputSchema = z.object({
     .optional()
     .describe('ns of the last record of any kind: the capture was still running then'),
   cpus: z.number().int().optional(),
+  capture: z.string().optional().describe('the capture directory that it is a part of'),
 });
 
 export const moduleSchema = z.object({

@@ -1,6 +1,7 @@
 /** One capture being read: bytes in, numbered events out, and what is known about the whole. */
 import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser } from '../model/collector.ts';
 import type { InputSummary } from '../model/report.ts';
+import type { Known, Member } from './capture-directory.ts';
 import { detect, HEAD } from './detect.ts';
 import { createIntake } from './intake.ts';
 import { createLineSplitter } from './lines.ts';
@@ -21,9 +22,9 @@ export interface Capture {
   readonly items: AsyncGenerator<Item[]>;
 }
 
-/** @throws UserError when `path` cannot be read or is no capture */
-export async function openCapture(path: string, input: number, format: string | undefined): Promise<Capture> {
-  return readCapture(path, await openSource(path), input, format);
+/** @throws UserError when it cannot be read or is no capture */
+export async function openCapture({ path, format, known }: Member, input: number): Promise<Capture> {
+  return readCapture(path, await openSource(path), input, format, known);
 }
 
 export async function readCapture(
@@ -31,6 +32,7 @@ export async function readCapture(
   source: Source,
   input: number,
   format: string | undefined,
+  known?: Known,
 ): Promise<Capture> {
   const chunks = source.chunks[Symbol.asyncIterator]();
   const first: Buffer[] = [];
@@ -46,6 +48,11 @@ export async function readCapture(
 
   const intake = createIntake(path, collector.name, input);
   const { summary, facts, bad, losses, sink, take } = intake;
+  if (known !== undefined) {
+    summary.capture = known.folder;
+    sink.facts({ kernel: known.kernel, cpus: known.cpus });
+  }
+  for (const lost of known?.losses ?? []) sink.lost(lost);
 
   async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
     const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));

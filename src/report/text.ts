@@ -221,11 +221,17 @@ function verdict(report: Report, style: Style): string {
 const REASONS = 2;
 
 /** What was not asked cannot have been answered: never "clean". */
-function notRun({ passes }: Report): string {
+function notRun({ passes, inputs }: Report): string {
   const idle = passes.filter(({ ran }) => !ran);
   if (idle.length === 0) return '';
+  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
+  const [path = '-'] = paths.size === 1 ? paths : [];
+  const doctor = `\`modlife doctor ${path === '-' ? 'CAPTURE' : path}\` says how to record them`;
   if (idle.length > REASONS)
-    return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')} (--json tells what to record for each).`;
-  const reasons = idle.map(({ rule, because = 'its events are absent' }) => `${rule} (${because})`);
-  return `Not run: ${reasons.join('; ')}.`;
+    return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')}; ${doctor}.`;
+  // The reason, without what to record.
+  const reasons = idle.map(
+    ({ rule, because }) => `${rule} (${because?.split('; ')[0] ?? 'its events are absent'})`,
+  );
+  return `Not run: ${reasons.join(', ')}; ${doctor}.`;
 }
