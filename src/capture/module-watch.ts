@@ -1,16 +1,17 @@
 /** Modules as they come: their functions are probed, their symbols saved. */
+import { setImmediate } from 'node:timers/promises';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { describeTypes, readSection } from './btf.ts';
 import type { CaptureDirectory } from './directory.ts';
 import type { Kernel } from './kernel.ts';
 import { planModuleProbes } from './plan.ts';
+import type { Session } from './session.ts';
 import { functionsIn, moduleNames, type Survey } from './survey.ts';
-import { renderSnapshot, type Snapshot, symbolsByModule } from './symbols.ts';
-import type { TracefsSession } from './tracefs.ts';
+import { renderSnapshot, type Snapshot, secondsOf, symbolsByModule } from './symbols.ts';
 
 export interface ModuleWatch {
-  /** Those that are there already. */
-  begin(): void;
+  /** Those that are there already; resolves when they are probed. */
+  begin(): Promise<void>;
   /** Text of the stream: what is loaded, and what the kernel says it lost. */
   read(text: Buffer): void;
   end(): Promise<void>;
@@ -23,19 +24,25 @@ export interface ModuleWatch {
 /** So long after a load init() is mostly over, and its own symbols are gone. */
 const SETTLED_MS = 100;
 
-//                          +- comm, pid, cpu, flags, time
-const LOADED = /^.{16}-\d.{0,64}: module_load: (\w+) /;
+//                    +- comm, pid, cpu, flags
+//                    |         +- time
+const LOADED = /^.{16}-\d.{0,40} (\d+\.\d{6}): module_load: (\w+) /;
+/** Our bpftrace program, as text or in JSON. */
+const LOADED_BPF = /\bmodlife1 (\d+) [^"]* load taints=\w+ name=(\w+) /;
 const LOST = /^CPU:(\d+) \[LOST (?:(\d+) )?EVENTS\]$/;
 
 export function watchModules(
   kernel: Kernel,
   { tracefs, types, kprobes }: Pick<Survey, 'tracefs' | 'types' | 'kprobes'>,
   plan: Plan,
-  session: Pick<TracefsSession, 'probe' | 'traceable'>,
+  session: Pick<Session, 'probe' | 'traceable'>,
   directory: Pick<CaptureDirectory, 'put'>,
 ): ModuleWatch {
   const watched = new Set(plan.watched);
-  const seen = new Set<string>();
+  /** The latest load of each module, as the stream prints its time; undefined: before the recording. */
+  const seen = new Map<string, string | undefined>();
+  /** Modules whose present load has a snapshot. */
+  const saved = new Set<string>();
   const defined = new Set(plan.probes.map(({ name }) => name));
   const files: string[] = [];
   const notProbed: { what: string; because: string }[] = [];
@@ -44,10 +51,18 @@ export function watchModules(
   let waiting = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let saving = Promise.resolve();
+  let probing = Promise.resolve();
+  let ended = false;
 
   const isWanted = (module: string) => watched.size === 0 || watched.has(module);
 
+  /** One module after the other; each probe takes the kernel a while, and what happens meanwhile is to be read. */
   function probe(modules: readonly string[]): void {
+    probing = probing.then(() => setProbes(modules));
+    probing.catch(() => {});
+  }
+
+  async function setProbes(modules: readonly string[]): Promise<void> {
     if (!kprobes) return;
     const found = modules.filter((module) => watched.has(module) || typesOf(module) !== undefined);
     if (found.length === 0) return;
@@ -66,8 +81,15 @@ export function watchModules(
         watched.has(module),
         defined.size,
       ).filter(({ name }) => !defined.has(name));
-      for (const { name } of probes) defined.add(name);
-      plan.probes.push(...session.probe(probes));
+      for (const planned of probes) {
+        if (ended) return;
+        // What could not be set may be when the module comes again.
+        for (const set of session.probe([planned])) {
+          defined.add(set.name);
+          plan.probes.push(set);
+        }
+        await setImmediate();
+      }
     }
   }
 
@@ -77,15 +99,19 @@ export function watchModules(
   }
 
   async function snapshot(modules: Iterable<string>, reason: Snapshot['reason']): Promise<void> {
-    const wanted = [...modules].filter(isWanted);
+    const wanted = [...modules].filter((module) => isWanted(module) && !saved.has(module));
     if (wanted.length === 0) return;
+    const loads = new Map(seen);
     const symbols = symbolsByModule((await kernel.readLater('/proc/kallsyms')) ?? '');
     const taken = Number(process.hrtime.bigint());
     for (const module of wanted) {
       const lines = symbols.get(module);
-      if (lines === undefined) continue;
+      const since = loads.get(module);
+      // Loaded again meanwhile: nobody can say which of the two was read.
+      if (lines === undefined || since !== seen.get(module)) continue;
+      saved.add(module);
       const file = `symbols/${files.length + 1}-${module}.kallsyms`;
-      directory.put(file, renderSnapshot(kernel, { module, reason, clock: plan.clock, taken }, lines));
+      directory.put(file, renderSnapshot(kernel, { module, reason, since, clock: plan.clock, taken }, lines));
       files.push(file);
       if (watched.has(module)) noteUntraceable(module, lines);
     }
@@ -103,9 +129,10 @@ export function watchModules(
     }
   }
 
-  function loaded(module: string): void {
+  function loaded(module: string, at: string): void {
     const isNew = !seen.has(module);
-    seen.add(module);
+    seen.set(module, at);
+    saved.delete(module);
     // Probes outlive their module, and the kernel sets them again when it comes back.
     if (isNew || watched.has(module)) probe([module]);
     waiting.add(module);
@@ -132,9 +159,14 @@ export function watchModules(
     told,
     begin() {
       const modules = moduleNames(kernel.read('/proc/modules') ?? '');
-      for (const module of modules) seen.add(module);
+      for (const module of modules) seen.set(module, undefined);
       probe(modules);
-      save(modules, 'begin');
+      // What others do is named as it happens.
+      save(
+        modules.filter((module) => watched.has(module)),
+        'begin',
+      );
+      return probing;
     },
     read(text) {
       const lines = (partial + text.toString('latin1')).split('\n');
@@ -144,15 +176,24 @@ export function watchModules(
           const [, cpu, count] = LOST.exec(line) ?? [];
           if (cpu !== undefined) told.set(Number(cpu), (told.get(Number(cpu)) ?? 0) + Number(count ?? 0));
         } else if (line.includes(': module_load: ')) {
-          const module = LOADED.exec(line)?.[1];
-          if (module !== undefined) loaded(module);
+          const [, time, module] = LOADED.exec(line) ?? [];
+          if (module !== undefined) loaded(module, time!);
+        } else if (line.includes(' load taints=')) {
+          const [, ns, module] = LOADED_BPF.exec(line) ?? [];
+          if (module !== undefined) loaded(module, secondsOf(Number(ns)));
         }
       }
     },
     async end() {
+      ended = true;
       clearTimeout(timer);
+      await probing;
       settle();
-      save(moduleNames(kernel.read('/proc/modules') ?? ''), 'end');
+      // Those that were too short to be caught when they came.
+      save(
+        [...seen].filter(([, since]) => since !== undefined).map(([module]) => module),
+        'end',
+      );
       await saving;
       for (const module of watched) {
         if (!seen.has(module))

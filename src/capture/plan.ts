@@ -194,8 +194,7 @@ function planKernelProbes(survey: Survey, missing: Missing[]): PlannedProbe[] {
     const queuing = ['call_rcu', 'call_rcu_hurry'].filter(can);
     for (const fn of queuing) {
       add(
-        // The symbol last: the kernel prints it with a blank before the module.
-        { at: 'entry', fn, args: ['head=$arg1:x64', 'func=$arg2:x64', 'sym=$arg2:symbol'] },
+        { at: 'entry', fn, args: ['head=$arg1:x64', 'func=$arg2:symbol'] },
         outside === undefined ? {} : { filter: outside },
       );
     }

@@ -6,11 +6,14 @@ import type { Kernel } from './kernel.ts';
 import { openKernelLog } from './kernel-log.ts';
 import { watchModules } from './module-watch.ts';
 import { type Ended, type Running, runCommand } from './run-command.ts';
+import type { Session } from './session.ts';
 import type { Survey } from './survey.ts';
-import { openTracefs } from './tracefs.ts';
 
 export interface RecordOptions {
   readonly directory: string;
+  readonly backend: Manifest['backend'];
+  /** Begins to record, once nothing can stop us from ending it. */
+  readonly open: () => Session;
   /** Recorded while it runs; otherwise until `seconds` are over or somebody says stop. */
   readonly command?: readonly string[] | undefined;
   readonly seconds?: number | undefined;
@@ -27,7 +30,6 @@ export interface Recorded {
   readonly signal: NodeJS.Signals | undefined;
 }
 
-const TRACE = 'trace.txt';
 const KERNEL_LOG = 'kernel-log.txt';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What the command did last is mostly over by then. */
@@ -40,14 +42,14 @@ export async function record(
   kernel: Kernel,
   survey: Survey,
   plan: Plan,
-  { directory: path, command, seconds, version, onReady }: RecordOptions,
+  { directory: path, backend, open, command, seconds, version, onReady }: RecordOptions,
 ): Promise<Recorded> {
   const directory = createDirectory(path);
   // Before the first probe is set: what ends us from now on must not leave it behind.
   const stop = stopper();
-  const session = openTracefs(kernel, survey, plan, process.pid);
+  const session = open();
   const watch = watchModules(kernel, survey, plan, session, directory);
-  const trace = directory.append(TRACE);
+  const trace = directory.append(session.file);
   const log = openKernelLog(kernel);
   const logFile = log === undefined ? undefined : directory.append(KERNEL_LOG);
 
@@ -55,13 +57,13 @@ export async function record(
     schema: MANIFEST,
     tool: { name: 'modlife', version },
     state: 'recording',
-    backend: 'tracefs',
+    backend,
     kernel: { release: survey.release, machine: survey.machine, cpus: survey.cpus },
     clock: plan.clock,
     begin: now(),
     end: null,
     command: command === undefined ? null : { argv: [...command], status: null, signal: null },
-    streams: [TRACE],
+    streams: [session.file],
     kernelLog: logFile === undefined ? null : KERNEL_LOG,
     symbols: [],
     plan,
@@ -113,7 +115,8 @@ export async function record(
       watch.read(text);
     });
     streamed.catch(fail);
-    watch.begin();
+    await session.ready;
+    await watch.begin();
     onReady?.();
     if (command !== undefined) running = await runCommand(command);
     stop.forward = running;

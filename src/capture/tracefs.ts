@@ -7,29 +7,8 @@ import { defineProbe } from '../../collectors/tracefs/probes.ts';
 import { UserError } from '../model/errors.ts';
 import type { Manifest, Plan, PlannedEvent, PlannedProbe } from '../model/manifest.ts';
 import type { Kernel } from './kernel.ts';
+import type { Refused, Session } from './session.ts';
 import { functionsIn, type Survey } from './survey.ts';
-
-type Refused = Manifest['notProbed'][number];
-
-export interface TracefsSession {
-  /** What the kernel did not take, and why. Recording runs from here on. */
-  readonly refused: readonly Refused[];
-  /** The functions of a module that can be probed, sooner than by reading all that can; undefined where this kernel
-   *  does not tell. */
-  traceable(module: string): string[] | undefined;
-  /** More probes, while recording. @returns those that were set */
-  probe(probes: readonly PlannedProbe[]): PlannedProbe[];
-  /** The text as the kernel prints it, until `stop`. */
-  stream(onText: (text: Buffer) => void): Promise<void>;
-  /** Ends the stream, once all that was recorded has been told. */
-  stop(): void;
-  /** Per CPU with losses, how many events. */
-  lost(): { cpu: number; lost: number }[];
-  /** Probes that found all their places taken. */
-  missed(): Manifest['missed'];
-  /** Takes all of it away again. */
-  remove(): void;
-}
 
 const INSTANCE = /^modlife-(\d+)$/;
 const GROUP = /^modlife_(\d+)$/;
@@ -46,10 +25,11 @@ export function openTracefs(
   { tracefs, cpus }: Pick<Survey, 'tracefs' | 'cpus'>,
   plan: Plan,
   pid: number,
-): TracefsSession {
+): Session {
   const instance = `${tracefs}/instances/modlife-${pid}`;
   const group = `modlife_${pid}`;
   const refused: Refused[] = [];
+  /** Probes that are to miss nothing. */
   const names = new Set<string>();
   const trouble = kernel.makeFolder(instance);
   if (trouble !== undefined) throw cannotTrace(instance, trouble);
@@ -91,7 +71,8 @@ export function openTracefs(
         refused.push({ what: describe(planned), because: reasonFor(error) });
         return false;
       }
-      names.add(planned.name);
+      // Of a probe with a condition most calls are passed over on purpose.
+      if (planned.from === undefined && planned.filter === undefined) names.add(planned.name);
       return record(`${group}/${planned.name}`, planned);
     });
   }
@@ -104,6 +85,8 @@ export function openTracefs(
   set('tracing_on', '1');
 
   return {
+    file: 'trace.txt',
+    ready: Promise.resolve(),
     refused,
     probe,
 

@@ -1,18 +1,23 @@
 /** Recording, as the commands that record share it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bpftracePlan, openBpftrace } from '../capture/bpftrace.ts';
 import { createKernel, type Kernel } from '../capture/kernel.ts';
 import { makePlan } from '../capture/plan.ts';
 import { type Recorded, record } from '../capture/record.ts';
 import { type Survey, survey } from '../capture/survey.ts';
-import { cleanUp } from '../capture/tracefs.ts';
-import type { Manifest } from '../model/manifest.ts';
-import { version } from '../pipeline/package-root.ts';
+import { cleanUp, openTracefs } from '../capture/tracefs.ts';
+import type { Manifest, Plan } from '../model/manifest.ts';
+import { packageRoot, version } from '../pipeline/package-root.ts';
 import { plural } from '../report/layout.ts';
 import { printable } from '../report/printable.ts';
 import type { Io } from './io.ts';
 
+type Backend = Manifest['backend'];
+
 interface Options {
   readonly module?: readonly string[];
+  readonly backend?: Backend;
   readonly output?: string;
   readonly for?: number;
   readonly json?: boolean;
@@ -24,9 +29,14 @@ export function lookAtKernel(): { kernel: Kernel; found: Survey } {
 }
 
 export async function showPlan(modules: readonly string[], options: Options, io: Io): Promise<void> {
-  const { found } = lookAtKernel();
+  const { kernel, found } = lookAtKernel();
   const { print } = await import('./print.ts');
-  await print({ type: 'plan', kernel: found.release, plan: makePlan(found, modules) }, options, io);
+  const plan = planFor(options.backend ?? 'tracefs', kernel, found, modules);
+  await print({ type: 'plan', kernel: found.release, plan }, options, io);
+}
+
+function planFor(backend: Backend, kernel: Kernel, found: Survey, modules: readonly string[]): Plan {
+  return backend === 'bpftrace' ? bpftracePlan(kernel, found, modules) : makePlan(found, modules);
 }
 
 export async function capture(command: readonly string[], options: Options, io: Io): Promise<void> {
@@ -41,18 +51,24 @@ export async function capture(command: readonly string[], options: Options, io: 
   io.stderr.write(`modlife: modlife analyze ${printable(directory)}\n`);
 }
 
-interface Recording extends Pick<Options, 'module' | 'for'> {
+interface Recording extends Pick<Options, 'module' | 'backend' | 'for'> {
   readonly onReady?: () => void;
 }
 
 export async function recordHere(
   directory: string,
   command: readonly string[],
-  { module = [], for: seconds, onReady }: Recording,
+  { module = [], backend = 'tracefs', for: seconds, onReady }: Recording,
 ): Promise<Recorded> {
   const { kernel, found } = lookAtKernel();
-  return record(kernel, found, makePlan(found, module), {
+  const plan = planFor(backend, kernel, found, module);
+  return record(kernel, found, plan, {
     directory,
+    backend,
+    open: () =>
+      backend === 'bpftrace'
+        ? openBpftrace(join(packageRoot(), 'collectors/bpftrace/record.sh'), plan)
+        : openTracefs(kernel, found, plan, process.pid),
     command: command.length === 0 ? undefined : command,
     seconds,
     version: version(),

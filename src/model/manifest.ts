@@ -5,6 +5,9 @@ import { ruleIds } from './report.ts';
 export const MANIFEST = 'modlife/capture@1';
 export const MANIFEST_FILE = 'manifest.json';
 
+/** A file in the capture directory, never outside of it. */
+const file = z.string().regex(/^(?:\w[\w.-]*\/)?\w[\w.-]*$/);
+
 const plannedEvent = z.object({
   event: z.string().describe('system/name under events/'),
   filter: z.string().optional(),
@@ -46,7 +49,7 @@ export const manifestSchema = z.object({
   schema: z.literal(MANIFEST),
   tool: z.object({ name: z.literal('modlife'), version: z.string() }),
   state: z.enum(['recording', 'complete', 'failed']).describe('recording: it was cut off'),
-  backend: z.enum(['tracefs']),
+  backend: z.enum(['tracefs', 'bpftrace']),
   kernel: z.object({ release: z.string(), machine: z.string(), cpus: z.number().int() }),
   clock: z.string(),
   begin: z.number().describe('ns on that clock'),
@@ -58,9 +61,9 @@ export const manifestSchema = z.object({
       signal: z.string().nullable(),
     })
     .nullable(),
-  streams: z.array(z.string()).describe('traces, by file name'),
-  kernelLog: z.string().nullable(),
-  symbols: z.array(z.string()),
+  streams: z.array(file).describe('traces'),
+  kernelLog: file.nullable(),
+  symbols: z.array(file),
   plan: planSchema,
   notProbed: z.array(z.object({ what: z.string(), because: z.string() })),
   lost: z

@@ -34,6 +34,9 @@ export function membersOf(path: string, format: string | undefined): Member[] {
     format: manifest.backend,
     known: stream === 0 ? known : { ...known, losses: [] },
   }));
+  for (const name of manifest.symbols) {
+    members.push({ path: join(path, name), format: 'kallsyms', known: { ...known, losses: [] } });
+  }
   if (manifest.kernelLog !== null) {
     const log = join(path, manifest.kernelLog);
     // Most runs leave nothing in it.
@@ -75,10 +78,8 @@ function isFolder(path: string): boolean {
 }
 
 /** What the kernel counted and the stream does not tell: the rest was lost somewhere. */
-function lossesOf({ lost, missed, plan }: Manifest): Lost[] {
-  // What is recorded during unloads only is missed most of the time, on purpose.
-  const always = new Set(plan.probes.filter(({ from }) => from === undefined).map(({ name }) => name));
-  const untaken = missed.filter(({ name }) => always.has(name)).reduce((sum, { times }) => sum + times, 0);
+function lossesOf({ lost, missed }: Manifest): Lost[] {
+  const untaken = missed.reduce((sum, { times }) => sum + times, 0);
   return [
     ...lost
       .filter((own) => own.lost > own.told)

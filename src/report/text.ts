@@ -28,7 +28,10 @@ export function toText(report: Report, style: Style): string {
   const loud = counted.filter(({ severity }) => severity !== 'note');
   const notes = counted.filter(({ severity }) => severity === 'note');
   return `${[
-    report.inputs.map((input) => inputLine(input, style)).join('\n'),
+    report.inputs
+      .filter(({ capture, format }) => capture === undefined || format !== 'kallsyms')
+      .map((input) => inputLine(input, style))
+      .join('\n'),
     modules(report.modules, style),
     ...loud.map((finding) => story(finding, report, style)),
     [

@@ -5,7 +5,7 @@ interface Options {
   module?: string[];
   output?: string;
   for?: number;
-  backend: string;
+  backend: 'tracefs' | 'bpftrace';
   plan?: boolean;
   cleanup?: boolean;
   json?: boolean;
@@ -19,7 +19,9 @@ export function registerCapture(program: Command, run: Run): void {
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
     .option('--for <seconds>', 'end after so long', positive)
-    .addOption(new Option('--backend <name>', 'what records').choices(['tracefs']).default('tracefs'))
+    .addOption(
+      new Option('--backend <name>', 'what records').choices(['tracefs', 'bpftrace']).default('tracefs'),
+    )
     .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
     .option('--cleanup', 'remove what a recorder left behind that was killed')
     .option('--json', 'the plan as JSON')

@@ -1,0 +1,79 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MANIFEST, MANIFEST_FILE, type Manifest } from '../model/manifest.ts';
+import { analyze } from './analyze.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+  mkdirSync(join(folder, 'symbols'));
+  copyFileSync('samples/tracefs/6.1-stuck-unload.txt', join(folder, 'trace.txt'));
+  copyFileSync('samples/kernel-log/6.1-stuck-unload-dmesg.txt', join(folder, 'kernel-log.txt'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function write(more: Partial<Manifest> = {}): void {
+  const manifest: Manifest = {
+    schema: MANIFEST,
+    tool: { name: 'modlife', version: '0' },
+    state: 'complete',
+    backend: 'tracefs',
+    kernel: { release: '6.1.0-56-amd64', machine: 'x86_64', cpus: 2 },
+    clock: 'mono',
+    begin: 0,
+    end: 1,
+    command: null,
+    streams: ['trace.txt'],
+    kernelLog: 'kernel-log.txt',
+    symbols: [],
+    plan: { clock: 'mono', events: [], probes: [], watched: [], missing: [] },
+    notProbed: [],
+    lost: [],
+    missed: [],
+    ...more,
+  };
+  writeFileSync(join(folder, MANIFEST_FILE), JSON.stringify(manifest));
+}
+
+test('a capture directory is read whole, as its files given one by one are', async () => {
+  write();
+  const { report } = await analyze([folder]);
+  const apart = await analyze([join(folder, 'trace.txt'), join(folder, 'kernel-log.txt')]);
+  expect(report.findings).toEqual(apart.report.findings);
+  expect(report.findings.length).toBeGreaterThan(0);
+  expect(report.inputs[0]).toMatchObject({
+    path: join(folder, 'trace.txt'),
+    capture: folder,
+    kernel: '6.1.0-56-amd64',
+  });
+});
+
+test('an empty kernel log is left out', async () => {
+  write();
+  writeFileSync(join(folder, 'kernel-log.txt'), '');
+  const { report } = await analyze([folder]);
+  expect(report.inputs.map(({ format }) => format)).toEqual(['tracefs']);
+});
+
+test('what the kernel lost and the stream does not tell weakens the verdicts', async () => {
+  write({ lost: [{ cpu: 1, lost: 42, told: 40 }], missed: [{ name: 'free_module', times: 3 }] });
+  const { report } = await analyze([folder]);
+  expect(report.inputs[0]?.lost).toBe(5);
+  expect(report.findings.filter(({ certainty }) => certainty === 'observed')).toEqual([
+    expect.objectContaining({ rule: 'trace-gap' }),
+  ]);
+});
+
+test('a manifest cannot lead out of its folder', async () => {
+  write({ streams: ['../../etc/passwd'] });
+  await expect(analyze([folder])).rejects.toThrow('manifest.json: streams.0: ');
+});
+
+test('a damaged manifest is told, and a folder without one is no capture', async () => {
+  writeFileSync(join(folder, MANIFEST_FILE), '{');
+  await expect(analyze([folder])).rejects.toThrow('manifest.json: ');
+  rmSync(join(folder, MANIFEST_FILE));
+  await expect(analyze([folder])).rejects.toThrow('is a directory');
+});
