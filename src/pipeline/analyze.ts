@@ -7,7 +7,7 @@ import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
 import { isStore } from '../store/is-store.ts';
 import { openCapture } from './capture.ts';
-import { membersOf } from './capture-directory.ts';
+import { type Member, openInputs } from './capture-directory.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createKeeper, type Keeper } from './keep.ts';
 import { mergeCaptures } from './merge.ts';
@@ -79,7 +79,20 @@ async function read(
   options: AnalyzeOptions,
   keeper: Keeper | undefined,
 ): Promise<Read> {
-  const members = paths.flatMap((path) => membersOf(path, options.format));
+  const opened = await openInputs(paths, options.format);
+  try {
+    return await readAll(opened.members, engine, options, keeper);
+  } finally {
+    opened.close();
+  }
+}
+
+async function readAll(
+  members: readonly Member[],
+  engine: Engine,
+  options: AnalyzeOptions,
+  keeper: Keeper | undefined,
+): Promise<Read> {
   const captures = await Promise.all(members.map(openCapture));
   let total = 0;
   merging: for await (const { input, items } of mergeCaptures(captures)) {

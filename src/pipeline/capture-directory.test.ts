@@ -1,6 +1,15 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MANIFEST, MANIFEST_FILE, type Manifest } from '../model/manifest.ts';
 import { analyze } from './analyze.ts';
@@ -76,4 +85,48 @@ test('a damaged manifest is told, and a folder without one is no capture', async
   await expect(analyze([folder])).rejects.toThrow('manifest.json: ');
   rmSync(join(folder, MANIFEST_FILE));
   await expect(analyze([folder])).rejects.toThrow('is a directory');
+});
+
+test.each([
+  ['plain', 'c'],
+  ['gzip', 'cz'],
+])('a capture directory packed with tar is read as it is: %s', async (_, how) => {
+  write();
+  const tar = join(folder, 'packed.tar');
+  execFileSync('tar', [
+    `${how}f`,
+    tar,
+    '-C',
+    dirname(folder),
+    ...FILES.map((name) => join(basename(folder), name)),
+  ]);
+  const { report } = await analyze([tar]);
+  const apart = await analyze([folder]);
+  expect(report.findings).toEqual(apart.report.findings);
+  expect(report.inputs.map(({ path }) => path)).toEqual([
+    join(tar, 'trace.txt'),
+    join(tar, 'kernel-log.txt'),
+  ]);
+});
+
+const FILES = ['manifest.json', 'trace.txt', 'kernel-log.txt'];
+
+test('a tar that is cut off, or holds no capture, is told', async () => {
+  write();
+  const tar = join(folder, 'packed.tar');
+  execFileSync('tar', ['cf', tar, '-C', folder, ...FILES]);
+  writeFileSync(tar, readFileSync(tar).subarray(0, 40_000));
+  await expect(analyze([tar])).rejects.toThrow('is a tar that is cut off or damaged');
+  execFileSync('tar', ['cf', tar, '-C', folder, 'trace.txt']);
+  await expect(analyze([tar])).rejects.toThrow('a tar without a capture directory in it');
+});
+
+test('a tar puts nothing outside of where it is unpacked, and leaves nothing there', async () => {
+  write();
+  const tar = join(folder, 'packed.tar');
+  execFileSync('tar', ['cf', tar, '-C', folder, '--transform', 's,^trace,../../trace,', ...FILES], {
+    stdio: 'pipe',
+  });
+  await expect(analyze([tar])).rejects.toThrow('no such file');
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('modlife-tar-'))).toEqual([]);
 });

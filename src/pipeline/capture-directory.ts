@@ -1,13 +1,17 @@
 /** What `modlife capture` left: a folder that is read whole, through its manifest. */
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Lost } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import { MANIFEST_FILE, type Manifest, manifestSchema } from '../model/manifest.ts';
+import { type Unpacked, unpackTar } from './tar.ts';
 
 /** One file to be read as a capture. */
 export interface Member {
+  /** As people know it. */
   readonly path: string;
+  /** Where it lies, if that is somewhere else. */
+  readonly file?: string;
   readonly format: string | undefined;
   /** What is known of it beforehand. */
   readonly known?: Known;
@@ -21,8 +25,45 @@ export interface Known {
   readonly losses: readonly Lost[];
 }
 
-/** A capture directory's files in place of it; all else as it is. @throws UserError for a damaged manifest */
-export function membersOf(path: string, format: string | undefined): Member[] {
+export interface Inputs {
+  readonly members: readonly Member[];
+  /** What was unpacked for them goes. */
+  close(): void;
+}
+
+/** A capture directory's files in place of it, packed with tar or not; all else as it is.
+ *  @throws UserError for a damaged tar or manifest */
+export async function openInputs(paths: readonly string[], format: string | undefined): Promise<Inputs> {
+  const unpacked: Unpacked[] = [];
+  const close = () => {
+    for (const { remove } of unpacked) remove();
+  };
+  try {
+    const members: Member[] = [];
+    for (const path of paths) {
+      const tar = format === undefined ? await unpackTar(path) : undefined;
+      if (tar === undefined) {
+        members.push(...membersOf(path, format));
+        continue;
+      }
+      unpacked.push(tar);
+      for (const { path: file, known, ...member } of membersOf(tar.folder, format)) {
+        members.push({
+          ...member,
+          path: join(path, basename(file)),
+          file,
+          ...(known === undefined ? {} : { known: { ...known, folder: path } }),
+        });
+      }
+    }
+    return { members, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function membersOf(path: string, format: string | undefined): Member[] {
   if (path === '-' || !isFolder(path)) return [{ path, format }];
   const manifest = readManifest(path);
   // Elsewhere it is told what to do with a folder.

@@ -23,8 +23,11 @@ export interface Capture {
 }
 
 /** @throws UserError when it cannot be read or is no capture */
-export async function openCapture({ path, format, known }: Member, input: number): Promise<Capture> {
-  return readCapture(path, await openSource(path), input, format, known);
+export async function openCapture(
+  { path, file = path, format, known }: Member,
+  input: number,
+): Promise<Capture> {
+  return readCapture(path, await openSource(file), input, format, known);
 }
 
 export async function readCapture(
