@@ -63,6 +63,6 @@ test('is ready when the program has begun, and ends when it is told to, with all
 
 test('a program that ends by itself is told with what it said last', async () => {
   const session = openBpftrace(script("echo 'record.sh: no bpftrace here' >&2; exit 2"), plan);
-  await expect(session.stream(() => {})).rejects.toThrow('record.sh: no bpftrace here');
-  await expect(session.ready).rejects.toThrow('record.sh: no bpftrace here');
+  await expect(session.stream(() => {})).rejects.toThrow('bpftrace: no bpftrace here');
+  await expect(session.ready).rejects.toThrow('bpftrace: no bpftrace here');
 });

@@ -123,5 +123,9 @@ export function openBpftrace(script: string, plan: Plan): Session {
 
 function endedEarly(said: string, how: string): UserError {
   const last = said.trimEnd().split('\n').at(-1) ?? '';
-  return new UserError('noinput', last === '' ? `bpftrace ended with ${how}` : last, '--backend tracefs');
+  return new UserError(
+    'noinput',
+    last === '' ? `bpftrace ended with ${how}` : last.replace('record.sh', 'bpftrace'),
+    '--backend tracefs',
+  );
 }
