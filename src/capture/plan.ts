@@ -104,6 +104,16 @@ export function makePlan(survey: Survey, modules: readonly string[]): Plan {
       weakens: [...(hasTypes ? CALLS : []), 'text-in-use', 'early-put'],
     });
   }
+  if (survey.text === undefined) {
+    missing.push({
+      what: 'where vmlinux lies',
+      because:
+        '/proc/kallsyms hides its addresses, so the timers and work items of all the kernel are recorded',
+      advice: 'sysctl kernel.kptr_restrict=1',
+      rules: [],
+      weakens: ['text-in-use'],
+    });
+  }
   if (plan.clock !== CLOCK) {
     missing.push({
       what: `trace_clock ${CLOCK}`,

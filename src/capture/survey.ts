@@ -56,7 +56,8 @@ export function survey(kernel: Kernel): Survey {
   };
 }
 
-function findTracefs(kernel: Kernel): string {
+/** @throws UserError where tracing is not to be had */
+export function findTracefs(kernel: Kernel): string {
   const mounted = MOUNTS.find((path) => kernel.list(`${path}/events`).length > 0);
   if (mounted !== undefined) return mounted;
   if (process.getuid?.() !== 0)

@@ -5,7 +5,7 @@ import { bpftracePlan, openBpftrace } from '../capture/bpftrace.ts';
 import { createKernel, type Kernel } from '../capture/kernel.ts';
 import { makePlan } from '../capture/plan.ts';
 import { type Recorded, record } from '../capture/record.ts';
-import { type Survey, survey } from '../capture/survey.ts';
+import { findTracefs, type Survey, survey } from '../capture/survey.ts';
 import { cleanUp, openTracefs } from '../capture/tracefs.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { packageRoot, version } from '../pipeline/package-root.ts';
@@ -98,8 +98,8 @@ function stamp(): string {
 }
 
 export function cleanup(io: Io): void {
-  const { kernel, found } = lookAtKernel();
-  const leftovers = cleanUp(kernel, found.tracefs, isRecorder);
+  const kernel = createKernel();
+  const leftovers = cleanUp(kernel, findTracefs(kernel), isRecorder);
   for (const { what, because } of leftovers) {
     io.stdout.write(`${because === undefined ? 'removed' : `cannot remove (${because})`} ${what}\n`);
   }
