@@ -88,9 +88,20 @@ describe('a kernel that offers less', () => {
       weakens: [],
     });
     expect(plan.missing.find(({ what }) => what === 'kprobe_events')?.rules).toContain('release-after-exit');
-    // Nothing to start them: wakeups are recorded throughout.
-    expect(plan.events.find(({ event }) => event === 'sched/sched_waking')).not.toHaveProperty('from');
+    // Wakeups are of use during unloads only, and nothing tells of those.
+    expect(plan.events.map(({ event }) => event)).not.toContain('sched/sched_waking');
     expect(plan.events.find(({ event }) => event === 'timer/timer_start')).not.toHaveProperty('filter');
+  });
+
+  test('records throughout what it cannot start by another event', () => {
+    const kernel = fakeKernel('6.1');
+    const found = survey(kernel);
+    kernel.remove();
+    const { events, probes } = makePlan({ ...found, triggers: false }, []);
+    expect([...events, ...probes].filter(({ from, stack }) => from !== undefined || stack === true)).toEqual(
+      [],
+    );
+    expect(events.map(({ event }) => event)).toContain('sched/sched_waking');
   });
 
   test('is not tried at all without tracefs', () => {

@@ -129,6 +129,8 @@ function planEvents(survey: Survey, missing: Missing[]): PlannedEvent[] {
   const planned: PlannedEvent[] = [];
   for (const { event, stack, from, filter, fn, rules = [], weakens = [], optional } of wanted) {
     const fields = survey.events.get(event);
+    // Of use during unloads only, and nothing tells of those.
+    if (from === UNLOAD && !survey.events.has(UNLOAD)) continue;
     if (fields === undefined) {
       if (optional !== true) {
         missing.push({
@@ -210,10 +212,8 @@ function planKernelProbes(survey: Survey, missing: Missing[]): PlannedProbe[] {
     }
     if (queuing.length === 0) missing.push(notTraceable('call_rcu', [], ['text-in-use']));
   }
-  const hasUnload = survey.triggers && survey.events.has(UNLOAD);
-  for (const fn of waitingFunctions) {
-    if (can(fn)) add({ at: 'return', fn, args: [] }, hasUnload ? { from: UNLOAD } : {});
-  }
+  const waiting = survey.events.has(UNLOAD) ? [...waitingFunctions].filter(can) : [];
+  for (const fn of waiting) add({ at: 'return', fn, args: [] }, survey.triggers ? { from: UNLOAD } : {});
   return probes;
 }
 

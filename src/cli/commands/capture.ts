@@ -29,7 +29,9 @@ export function registerCapture(program: Command, run: Run): void {
       'after',
       `
 Examples: modlife capture -m mydrv -o boot.capture -- rmmod mydrv
-          modlife analyze boot.capture`,
+          modlife analyze boot.capture
+
+Exit status: 0 recorded, whatever became of COMMAND; 2 could not do it.`,
     )
     .action(async (command: string[], options: Options) => {
       const { capture, cleanup, showPlan } = await import('../run-capture.ts');
