@@ -41,6 +41,17 @@ test('the functions of modules that are loaded are probed, of others that is tol
   );
 });
 
+test('a name that several functions have is left out: it would make bpftrace refuse everything', () => {
+  const twice = fakeKernel('6.1');
+  twice.put('/proc/kallsyms', `${twice.read('/proc/kallsyms')}ffffffff81000010 t ml_getleak_open\n`);
+  const { probes, missing } = bpftracePlan(twice, found, ['ml_getleak']);
+  twice.remove();
+  expect(probes.map(({ fn }) => fn)).not.toContain('ml_getleak_open');
+  expect(missing).toContainEqual(
+    expect.objectContaining({ what: 'ml_getleak_open()', because: 'several functions have that name' }),
+  );
+});
+
 test('is ready when the program has begun, and ends when it is told to, with all it has to say', async () => {
   const session = openBpftrace(
     script(`echo "$@"

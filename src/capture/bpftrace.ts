@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { UserError } from '../model/errors.ts';
-import type { Plan, PlannedProbe } from '../model/manifest.ts';
+import type { Missing, Plan, PlannedProbe } from '../model/manifest.ts';
 import type { Kernel } from './kernel.ts';
 import type { Refused, Session } from './session.ts';
 import { functionsIn, type Survey } from './survey.ts';
@@ -17,13 +17,15 @@ const BEGIN = ' begin stext=';
 const SAID = 1 << 14;
 
 export function bpftracePlan(kernel: Kernel, { tracefs }: Survey, modules: readonly string[]): Plan {
-  const functions = kernel.read(`${tracefs}/available_filter_functions`) ?? '';
-  const probes = modules.flatMap((module) =>
-    functionsIn(functions, module).flatMap((fn): PlannedProbe[] => [
+  const listed = kernel.read(`${tracefs}/available_filter_functions`) ?? '';
+  const functions = modules.flatMap((module) => functionsIn(listed, module).map((fn) => ({ module, fn })));
+  const shared = sharedNames(kernel.read('/proc/kallsyms') ?? '', new Set(functions.map(({ fn }) => fn)));
+  const probes = functions
+    .filter(({ fn }) => !shared.has(fn))
+    .flatMap(({ module, fn }): PlannedProbe[] => [
       { name: fn, at: 'entry', fn, module, args: [] },
       { name: fn, at: 'return', fn, module, args: [] },
-    ]),
-  );
+    ]);
   const absent = modules.filter((module) => !probes.some((probe) => probe.module === module));
   return {
     clock: CLOCK,
@@ -38,6 +40,15 @@ export function bpftracePlan(kernel: Kernel, { tracefs }: Survey, modules: reado
         rules: [],
         weakens: ['text-in-use', 'release-after-exit'],
       },
+      ...[...shared].map(
+        (fn): Missing => ({
+          what: `${fn}()`,
+          because: 'several functions have that name',
+          advice: '--backend tracefs',
+          rules: [],
+          weakens: ['text-in-use'],
+        }),
+      ),
       ...(modules.length > 0 && absent.length === 0
         ? []
         : [
@@ -55,6 +66,18 @@ export function bpftracePlan(kernel: Kernel, { tracefs }: Survey, modules: reado
           ].map((own) => ({ ...own, rules: [...own.rules], weakens: [...own.weakens] }))),
     ],
   };
+}
+
+/** Names that several functions have: one that cannot be attached makes bpftrace refuse the whole program. */
+function sharedNames(symbols: string, names: ReadonlySet<string>): Set<string> {
+  const once = new Set<string>();
+  const more = new Set<string>();
+  for (const [, name = ''] of symbols.matchAll(/ [tT] (\S+)/g)) {
+    if (!names.has(name)) continue;
+    if (once.has(name)) more.add(name);
+    once.add(name);
+  }
+  return more;
 }
 
 /** @param script where record.sh lies */

@@ -51,7 +51,9 @@ function ranHealth(rule: RuleId, { inputs }: Report, manifests: readonly Manifes
 }
 
 function idleHealth(rule: RuleId, because: string, manifests: readonly Manifest[]): RuleHealth {
-  const planned = manifests.map(({ plan }) => healthByPlan(rule, plan));
+  const planned = manifests
+    .filter(({ state }) => state !== 'failed')
+    .map(({ plan }) => healthByPlan(rule, plan));
   const barred = planned.filter(({ state }) => state === 'no');
   if (barred.length > 0) return { rule, state: 'no', reasons: barred.flatMap(({ reasons }) => reasons) };
   const [absent = because] = because.split('; ');
