@@ -56,8 +56,8 @@ test('is ready when the program has begun, and ends when it is told to, with all
   const session = openBpftrace(
     script(`echo "$@"
       echo 'record.sh: this kernel has no kprobe:foo' >&2
-      echo 'modlife1 1 0 1 0 begin stext=0x1'
       trap 'echo last; exit 0' TERM
+      echo 'modlife1 1 0 1 0 begin stext=0x1'
       while :; do sleep 0.05; done`),
     plan,
   );
