@@ -116,6 +116,7 @@ export async function record(
     });
     streamed.catch(fail);
     await session.ready;
+    manifest.begin = now();
     await watch.begin();
     onReady?.();
     if (command !== undefined) running = await runCommand(command);
