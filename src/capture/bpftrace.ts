@@ -140,6 +140,7 @@ export function openBpftrace(script: string, plan: Plan): Session {
     missed: () => [],
     remove() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      return undefined;
     },
   };
 }

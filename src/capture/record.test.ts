@@ -53,8 +53,8 @@ CPU:1 [LOST 40 EVENTS]
 describe('a recording', () => {
   test('writes the stream, and a manifest that says what it was', async () => {
     kernel.inInstances('trace_pipe', LOADED);
-    const { manifest, ended } = await recording([], { command: ['sh', '-c', 'exit 3'] });
-    expect(ended).toEqual({ status: 3, signal: null });
+    const { manifest, left } = await recording([], { command: ['sh', '-c', 'exit 3'] });
+    expect(left).toBeUndefined();
     expect(readFileSync(join(folder, 'run/trace.txt'), 'latin1')).toBe(LOADED);
     const written = readManifest(join(folder, 'run'));
     expect(written).toEqual(manifest);
@@ -90,14 +90,37 @@ describe('a recording', () => {
   });
 
   test('ends when its time is over', async () => {
-    const { manifest, ended } = await recording([], { seconds: 0.2 });
-    expect(ended).toBeUndefined();
+    const { manifest } = await recording([], { seconds: 0.2 });
+    expect(manifest.command).toBeNull();
     expect(manifest.end! - manifest.begin).toBeGreaterThan(0.15e9);
   });
 
   test('ends a command whose time is over', async () => {
-    const { ended } = await recording([], { seconds: 0.2, command: ['sleep', '60'] });
-    expect(ended).toEqual({ status: null, signal: 'SIGTERM' });
+    const { manifest } = await recording([], { seconds: 0.2, command: ['sleep', '60'] });
+    expect(manifest.command).toMatchObject({ status: null, signal: 'SIGTERM' });
+  });
+
+  test('says so when somebody else switches it off, and keeps what came before', async () => {
+    kernel.inInstances('trace_pipe', LOADED);
+    // What the kernel reads as off, whatever is written to it.
+    const off = {
+      ...kernel,
+      read: (path: string) => (path.endsWith('/tracing_on') ? '0\n' : kernel.read(path)),
+    };
+    const plan = makePlan(survey(kernel), []);
+    const open = () => openTracefs(off, survey(kernel), plan, process.pid);
+    const options = {
+      directory: join(folder, 'run'),
+      backend: 'tracefs',
+      open,
+      version: '0',
+      seconds: 9,
+    } as const;
+    await expect(record(off, survey(kernel), plan, options)).rejects.toThrow(
+      /^somebody else switched .* off$/,
+    );
+    expect(readManifest(join(folder, 'run'))?.state).toBe('failed');
+    expect(readFileSync(join(folder, 'run/trace.txt'), 'latin1')).toBe(LOADED);
   });
 
   test('refuses a folder that holds something, before it touches the kernel', async () => {

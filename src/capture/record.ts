@@ -25,9 +25,8 @@ export interface RecordOptions {
 
 export interface Recorded {
   readonly manifest: Manifest;
-  readonly ended: Ended | undefined;
-  /** The first signal that ended it. */
-  readonly signal: NodeJS.Signals | undefined;
+  /** Why something of ours is still in tracefs. */
+  readonly left: string | undefined;
 }
 
 const KERNEL_LOG = 'kernel-log.txt';
@@ -107,6 +106,7 @@ export async function record(
   let ended: Ended | undefined;
   let streamed: Promise<void> | undefined;
   let state: Manifest['state'] = 'failed';
+  let left: string | undefined;
   try {
     directory.put('modules-before.txt', kernel.read('/proc/modules') ?? '');
     directory.manifest(manifest);
@@ -138,18 +138,18 @@ export async function record(
       describe(state);
       directory.put('modules-after.txt', kernel.read('/proc/modules') ?? '');
     } finally {
-      session.remove();
+      left = session.remove();
       trace.close();
       log?.close();
       logFile?.close();
       stop.off();
     }
   }
-  return { manifest, ended, signal: stop.signal };
+  return { manifest, left };
 }
 
 function cannotGoOn(path: string, trouble: unknown): unknown {
-  const code = (trouble as NodeJS.ErrnoException).code;
+  const code = trouble instanceof UserError ? undefined : (trouble as NodeJS.ErrnoException).code;
   return code === undefined ? trouble : new UserError('cannot-write', `recording to ${path} failed: ${code}`);
 }
 
@@ -161,7 +161,6 @@ function now(): number {
 interface Stopper {
   /** Resolves at the first signal. */
   readonly asked: Promise<void>;
-  readonly signal: NodeJS.Signals | undefined;
   /** Who else is to hear of it. */
   forward: Running | undefined;
   off(): void;
@@ -172,9 +171,7 @@ function stopper(): Stopper {
   const asked = new Promise<void>((resolve) => {
     tell = resolve;
   });
-  let first: NodeJS.Signals | undefined;
   const handle = (signal: NodeJS.Signals) => {
-    first ??= signal;
     // A terminal sends ^C to the command as well.
     if (signal !== 'SIGINT' || process.stdin.isTTY !== true) stopper.forward?.kill(signal);
     tell();
@@ -182,9 +179,6 @@ function stopper(): Stopper {
   for (const signal of SIGNALS) process.on(signal, handle);
   const stopper: Stopper = {
     asked,
-    get signal() {
-      return first;
-    },
     forward: undefined,
     off() {
       for (const signal of SIGNALS) process.off(signal, handle);

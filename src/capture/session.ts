@@ -23,6 +23,6 @@ export interface Session {
   lost(): { cpu: number; lost: number }[];
   /** Probes that found all their places taken. */
   missed(): Manifest['missed'];
-  /** Takes all of it away again. */
-  remove(): void;
+  /** Takes all of it away again. @returns why that did not succeed */
+  remove(): string | undefined;
 }

@@ -31,6 +31,7 @@ export function openTracefs(
   const refused: Refused[] = [];
   /** Probes that are to miss nothing. */
   const names = new Set<string>();
+  let stopped = false;
   const trouble = kernel.makeFolder(instance);
   if (trouble !== undefined) throw cannotTrace(instance, trouble);
 
@@ -102,7 +103,14 @@ export function openTracefs(
       try {
         for (;;) {
           const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(PIECE));
-          if (bytesRead === 0) return;
+          if (bytesRead === 0) {
+            if (stopped || kernel.read(`${instance}/tracing_on`)?.trim() !== '0') return;
+            throw new UserError(
+              'noinput',
+              `somebody else switched ${instance} off`,
+              'what came before is kept; ftrace_dump_on_oops may do that',
+            );
+          }
           onText(buffer.subarray(0, bytesRead));
         }
       } finally {
@@ -111,6 +119,7 @@ export function openTracefs(
     },
 
     stop() {
+      stopped = true;
       // The kernel ends a trace_pipe that has given something when tracing is off.
       set('trace_marker', END);
       set('tracing_on', '0');
@@ -141,8 +150,8 @@ export function openTracefs(
     },
 
     remove() {
-      removeInstance(kernel, tracefs, `modlife-${pid}`);
-      removeGroup(kernel, tracefs, group);
+      const left = [removeInstance(kernel, tracefs, `modlife-${pid}`), removeGroup(kernel, tracefs, group)];
+      return left.find((trouble) => trouble !== undefined);
     },
   };
 }

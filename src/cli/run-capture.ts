@@ -43,11 +43,14 @@ export async function capture(command: readonly string[], options: Options, io: 
   const directory = options.output ?? `modlife-${stamp()}`;
   const until =
     command.length > 0 ? '' : options.for === undefined ? ', ^C ends it' : `, for ${options.for} s`;
-  const { manifest } = await recordHere(directory, command, {
+  const { manifest, left } = await recordHere(directory, command, {
     ...options,
     onReady: () => io.stderr.write(`modlife: recording to ${printable(directory)}${until}\n`),
   });
   for (const line of summary(manifest)) io.stderr.write(`modlife: ${printable(line)}\n`);
+  if (left !== undefined) {
+    io.stderr.write(`modlife: not all could be taken out of tracefs: ${left} (modlife capture --cleanup)\n`);
+  }
   io.stderr.write(`modlife: modlife analyze ${printable(directory)}\n`);
 }
 
