@@ -75,8 +75,11 @@ export async function record(
     trace.flush();
     logFile?.flush();
   };
+  /** So many probes and snapshots are in the manifest. */
+  let described = plan.probes.length;
   /** What is known by now. */
   const describe = (state: Manifest['state']) => {
+    described = watch.files.length + plan.probes.length;
     manifest.state = state;
     manifest.symbols = [...watch.files];
     manifest.notProbed = [...session.refused, ...watch.notProbed];
@@ -96,7 +99,7 @@ export async function record(
   const timer = setInterval(() => {
     try {
       flush();
-      if (watch.files.length > manifest.symbols.length) describe('recording');
+      if (watch.files.length + plan.probes.length > described) describe('recording');
     } catch (error) {
       fail(error);
     }
