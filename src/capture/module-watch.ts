@@ -10,7 +10,7 @@ import { functionsIn, moduleNames, type Survey } from './survey.ts';
 import { renderSnapshot, type Snapshot, secondsOf, symbolsByModule } from './symbols.ts';
 
 export interface ModuleWatch {
-  /** Those that are there already; resolves when they are probed. */
+  /** Those that are there already; resolves when they are probed and their symbols saved. */
   begin(): Promise<void>;
   /** Text of the stream: what is loaded, and what the kernel says it lost. */
   read(text: Buffer): void;
@@ -102,8 +102,9 @@ export function watchModules(
     const wanted = [...modules].filter((module) => isWanted(module) && !saved.has(module));
     if (wanted.length === 0) return;
     const loads = new Map(seen);
-    const symbols = symbolsByModule((await kernel.readLater('/proc/kallsyms')) ?? '');
+    // Reading takes a while, and what it says held from before it.
     const taken = Number(process.hrtime.bigint());
+    const symbols = symbolsByModule((await kernel.readLater('/proc/kallsyms')) ?? '');
     for (const module of wanted) {
       const lines = symbols.get(module);
       const since = loads.get(module);
@@ -157,7 +158,7 @@ export function watchModules(
     files,
     notProbed,
     told,
-    begin() {
+    async begin() {
       const modules = moduleNames(kernel.read('/proc/modules') ?? '');
       for (const module of modules) seen.set(module, undefined);
       probe(modules);
@@ -166,7 +167,8 @@ export function watchModules(
         modules.filter((module) => watched.has(module)),
         'begin',
       );
-      return probing;
+      // The command may take them away.
+      await Promise.all([probing, saving]);
     },
     read(text) {
       const lines = (partial + text.toString('latin1')).split('\n');
