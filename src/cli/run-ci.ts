@@ -38,7 +38,7 @@ export async function ci(command: readonly string[], options: Options, io: Io): 
       options,
       io,
     );
-    return statusOf(report, options.failOn, options.allowGaps === true);
+    return statusOf(report, { failOn: options.failOn, allowGaps: options.allowGaps === true });
   } finally {
     if (!keep) rmSync(directory, { recursive: true, force: true });
   }
