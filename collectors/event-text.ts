@@ -7,6 +7,7 @@
  */
 import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
 import { createCodeTable } from './code.ts';
+import { readProbeName } from './tracefs/probes.ts';
 
 /** What a record's header says, whoever printed it. */
 export interface Head {
@@ -92,6 +93,8 @@ const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
 /** A line of the trace itself on the console: ftrace_dump_on_oops is at work, in the task that crashed. */
 const DUMPED = /^\s*\S.{0,15}-\d+\s+\d+[.dDbX][.\w]{3,4}\s+\d+us/;
+/** Names of probes remembered at a time. */
+const MOST_PROBES = 1 << 14;
 const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|Oops: [^\n]*)/;
 
 /**
@@ -105,6 +108,25 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   const dumping = new Set<number>();
   /** System calls that unload, entered and not returned. */
   let unloading = 0;
+  /** What the names of probes say, by name. */
+  const named = new Map<string, ReturnType<typeof readProbeName>>();
+
+  /** A probe of ours carries the function in its name, which is right when the symbol was looked up too late. */
+  function probed(name: string, printed: Code | undefined): Code | undefined {
+    let own = named.get(name);
+    if (own === undefined && !named.has(name)) {
+      own = readProbeName(name);
+      if (named.size >= MOST_PROBES) named.clear();
+      named.set(name, own);
+    }
+    if (own === undefined) return printed;
+    const { fn, module } = own;
+    const isRight =
+      printed?.symbol?.replace(/\W/g, '_') === fn &&
+      (printed.module === undefined || printed.module === module);
+    if (isRight && printed.module !== undefined) return printed;
+    return code(`${isRight ? printed.symbol : fn} [${module}]`);
+  }
 
   function reference(kind: 'module_get' | 'module_put', body: string, head: Head): Read {
     const { line, ts, cpu, pid, comm, context } = head;
@@ -262,7 +284,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       const { line, ts, cpu, pid, comm, context } = head;
       const arrow = body.indexOf(' <- ');
       if (arrow < 0 || arrow > close) {
-        const fn = code(body.slice(1, close));
+        const fn = probed(name, code(body.slice(1, close)));
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
         const armed = armedCallback(fn, args, code);
         if (armed !== undefined) return { kind: 'rcu_callback', ...placed(head), ...armed };
@@ -283,7 +305,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       }
       const first = code(body.slice(1, arrow));
       const second = code(body.slice(arrow + 4, close));
-      const [fn, caller] = returnOrder === 'caller-first' ? [second, first] : [first, second];
+      const [printed, caller] = returnOrder === 'caller-first' ? [second, first] : [first, second];
+      const fn = probed(name, printed);
       if (fn === undefined) return { at: arrow + 5, message: 'expected the function that returned' };
       const kind = 'function_return';
       return caller === undefined

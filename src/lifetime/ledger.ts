@@ -54,7 +54,7 @@ export interface Ledger {
 }
 
 /** Functions that free memory: what must not be reached from an interrupt on behalf of a module's object. */
-const FREES: ReadonlySet<string> = new Set([
+export const FREES: ReadonlySet<string> = new Set([
   'vfree',
   'vfree_atomic',
   'vunmap',
@@ -63,7 +63,7 @@ const FREES: ReadonlySet<string> = new Set([
   'execmem_free',
 ]);
 /** The kobject core while it destroys an object. */
-const RELEASING: ReadonlySet<string> = new Set([
+export const RELEASING: ReadonlySet<string> = new Set([
   'kobject_release',
   'kobject_cleanup',
   'kobject_delayed_cleanup',

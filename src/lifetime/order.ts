@@ -49,6 +49,13 @@ const INTERRUPT_JOINS: ReadonlySet<string> = new Set([
   'srcu_barrier',
 ]);
 
+/** All of them: their returns are worth recording. */
+export const waitingFunctions: ReadonlySet<string> = new Set([
+  ...QUEUE_JOINS,
+  ...THREAD_JOINS,
+  ...INTERRUPT_JOINS,
+]);
+
 export interface After {
   /** A later event; grows the set. */
   observe(event: Event): void;

@@ -1,7 +1,8 @@
 /** What each question answers: plain data, the same object that `--json` prints and that report/ renders. */
 import type { DiffAnswer } from './diff.ts';
 import type { ExecContext, Nanoseconds } from './event.ts';
-import type { Finding, InputSummary, RuleId } from './report.ts';
+import type { Plan } from './manifest.ts';
+import type { Finding, InputSummary, Report, RuleId } from './report.ts';
 
 /** A moment of a capture, as its own clock tells it. */
 export interface Moment {
@@ -159,6 +160,48 @@ export interface RulesAnswer {
   readonly rules: readonly { readonly rule: RuleId; readonly flags: string }[];
 }
 
+/** What `capture` would record on this kernel. */
+export interface PlanAnswer {
+  readonly type: 'plan';
+  readonly kernel: string;
+  readonly plan: Plan;
+}
+
+/** Advice is a command, or what to enable. */
+interface Reason {
+  readonly text: string;
+  readonly advice?: string;
+}
+
+/** `partly`: it is asked, and sees less than it could. */
+export interface RuleHealth {
+  readonly rule: RuleId;
+  readonly state: 'yes' | 'partly' | 'no';
+  readonly reasons: readonly Reason[];
+}
+
+/** What a machine can show, or what captures can prove. */
+export interface DoctorAnswer {
+  readonly type: 'doctor';
+  readonly subject: 'machine' | 'captures';
+  readonly about: string;
+  readonly rules: readonly RuleHealth[];
+  readonly troubles: readonly Reason[];
+}
+
+/** A command was run while the kernel was recorded. */
+export interface CiAnswer {
+  readonly type: 'ci';
+  readonly command: readonly string[];
+  /** null: a signal ended it. */
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly elapsed: Nanoseconds;
+  /** Where the capture is, if it was kept. */
+  readonly directory?: string;
+  readonly report: Report;
+}
+
 export type Answer =
   | HoldersAnswer
   | WhyBusyAnswer
@@ -167,4 +210,7 @@ export type Answer =
   | QueryAnswer
   | QueriesAnswer
   | RuleAnswer
-  | RulesAnswer;
+  | RulesAnswer
+  | PlanAnswer
+  | DoctorAnswer
+  | CiAnswer;

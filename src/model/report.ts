@@ -125,6 +125,7 @@ export const inputSchema = z.object({
     .describe('ns of the last record of any kind: the capture was still running then'),
   cpus: z.number().int().optional(),
   reading: readingSchema.optional().describe('what had to be done before it could be read'),
+  capture: z.string().optional().describe('the capture directory that it is a part of'),
 });
 
 export const moduleSchema = z.object({

@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const name of files) {
     if (!/\.(txt|json|dat|xz)$/.test(name) || name.endsWith('.expected.txt')) continue;
     try {
-      const { items, summary } = await openCapture(join('samples', name), 0, undefined);
+      const { items, summary } = await openCapture({ path: join('samples', name), format: undefined }, 0);
       for await (const batch of items)
         for (const item of batch) if (item.kind !== 'lost') add(summary.format, item);
     } catch (error) {

@@ -64,6 +64,8 @@ export const textInUse: Pass = {
     function judge(crash: Crash): void {
       if (!callbacks.crashed(crash)) report(unexplainedCrash(crash));
     }
+    /** Tasks that faulted: the trace and the kernel log beside it tell the same fault. */
+    const faulted = new Set<number>();
     return {
       end() {
         verdicts.end();
@@ -73,7 +75,8 @@ export const textInUse: Pass = {
       change(change) {
         if (change.type === 'fault') {
           verdicts.fault();
-          const crash = crashInFreedText(ledger, change.fault);
+          const crash = faulted.has(change.fault.pid) ? undefined : crashInFreedText(ledger, change.fault);
+          if (change.fault.what === 'oops') faulted.add(change.fault.pid);
           if (crash === undefined) return;
           if (crash.incarnation.unload?.done === undefined) crashes.push(crash);
           else judge(crash);

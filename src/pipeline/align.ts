@@ -7,6 +7,7 @@ import { UserError } from '../model/errors.ts';
 import type { Event, Nanoseconds } from '../model/event.ts';
 import type { InputSummary, Offset } from '../model/report.ts';
 import { openCapture } from './capture.ts';
+import type { Member } from './capture-directory.ts';
 
 /** Where an input's times go. */
 export interface Shift extends Offset {
@@ -41,16 +42,25 @@ const MOST_TIMES = 64;
  * By input. Reads files twice, and what cannot be read twice not at all.
  * @throws UserError 'unmergeable' when clocks differ and it is not certain by how much
  */
-export async function alignCaptures(
-  paths: readonly string[],
-  format: string | undefined,
-): Promise<readonly Placement[]> {
-  const placements: Placement[] = paths.map(() => ({ checked: true }));
-  if (paths.length < 2) return placements;
+export async function alignCaptures(members: readonly Member[]): Promise<readonly Placement[]> {
+  // The files of a capture directory are on one clock already: the first stands for all.
+  const first = members.map(({ known }, input) =>
+    known === undefined ? input : members.findIndex((other) => other.known?.folder === known.folder),
+  );
+  const placements = await placeEach(
+    members.map((member, input) => (first[input] === input ? member : undefined)),
+  );
+  return first.map((input) => placements[input]!);
+}
+
+async function placeEach(members: readonly (Member | undefined)[]): Promise<readonly Placement[]> {
+  const placements: Placement[] = members.map(() => ({ checked: true }));
+  if (members.filter((member) => member !== undefined).length < 2) return placements;
   const surveys: Survey[] = [];
   const beside: number[] = [];
-  for (const [input, path] of paths.entries()) {
-    const survey = (await isFile(path)) ? await surveyOf(path, input, format) : 'unread';
+  for (const [input, member] of members.entries()) {
+    if (member === undefined) continue;
+    const survey = (await isFile(member)) ? await surveyOf(member, input) : 'unread';
     if (survey === undefined) continue;
     beside.push(input);
     if (survey !== 'unread') surveys.push(survey);
@@ -77,22 +87,18 @@ export async function alignCaptures(
   return placements;
 }
 
-async function isFile(path: string): Promise<boolean> {
+async function isFile({ path, file = path }: Member): Promise<boolean> {
   return (
     path !== '-' &&
-    (await stat(path)
+    (await stat(file)
       .then((info) => info.isFile())
       .catch(() => false))
   );
 }
 
 /** @returns undefined for a log, whose clock may be off in any case, and for what tells of no moment */
-async function surveyOf(
-  path: string,
-  input: number,
-  format: string | undefined,
-): Promise<Survey | undefined> {
-  const capture = await openCapture(path, input, format);
+async function surveyOf(member: Member, input: number): Promise<Survey | undefined> {
+  const capture = await openCapture(member, input);
   const times = new Map<string, Nanoseconds[]>();
   for await (const items of capture.items) {
     for (const item of items) {
@@ -106,7 +112,7 @@ async function surveyOf(
     }
   }
   if (capture.facts.aside === true || capture.facts.preamble === true) return undefined;
-  return { path, input, clock: capture.summary.clock, times };
+  return { path: member.path, input, clock: capture.summary.clock, times };
 }
 
 function keyOf(event: Event): string | undefined {

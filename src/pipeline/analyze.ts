@@ -8,6 +8,7 @@ import { SCHEMA } from '../model/schema-id.ts';
 import { isStore } from '../store/is-store.ts';
 import { alignCaptures } from './align.ts';
 import { openCapture } from './capture.ts';
+import { type Member, openInputs } from './capture-directory.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createKeeper, type Keeper } from './keep.ts';
 import { mergeCaptures } from './merge.ts';
@@ -79,9 +80,23 @@ async function read(
   options: AnalyzeOptions,
   keeper: Keeper | undefined,
 ): Promise<Read> {
-  const placements = await alignCaptures(paths, options.format);
+  const opened = await openInputs(paths, options.format);
+  try {
+    return await readAll(opened.members, engine, options, keeper);
+  } finally {
+    opened.close();
+  }
+}
+
+async function readAll(
+  members: readonly Member[],
+  engine: Engine,
+  options: AnalyzeOptions,
+  keeper: Keeper | undefined,
+): Promise<Read> {
+  const placements = await alignCaptures(members);
   const captures = await Promise.all(
-    paths.map((path, input) => openCapture(path, input, options.format, placements[input]?.shift)),
+    members.map((member, input) => openCapture(member, input, placements[input]?.shift)),
   );
   let total = 0;
   merging: for await (const { input, items } of mergeCaptures(captures)) {

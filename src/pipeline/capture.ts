@@ -2,6 +2,7 @@
 import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser } from '../model/collector.ts';
 import type { InputSummary } from '../model/report.ts';
 import type { Shift } from './align.ts';
+import type { Known, Member } from './capture-directory.ts';
 import { detect, HEAD } from './detect.ts';
 import { createIntake } from './intake.ts';
 import { createLineSplitter } from './lines.ts';
@@ -22,14 +23,13 @@ export interface Capture {
   readonly items: AsyncGenerator<Item[]>;
 }
 
-/** @throws UserError when `path` cannot be read or is no capture */
+/** @throws UserError when it cannot be read or is no capture */
 export async function openCapture(
-  path: string,
+  { path, file = path, format, known }: Member,
   input: number,
-  format: string | undefined,
   shift?: Shift,
 ): Promise<Capture> {
-  return readCapture(path, await openSource(path), input, format, shift);
+  return readCapture(path, await openSource(file), input, format, { known, shift });
 }
 
 export async function readCapture(
@@ -37,7 +37,7 @@ export async function readCapture(
   source: Source,
   input: number,
   format: string | undefined,
-  shift?: Shift,
+  { known, shift }: { readonly known?: Known | undefined; readonly shift?: Shift | undefined } = {},
 ): Promise<Capture> {
   const chunks = source.chunks[Symbol.asyncIterator]();
   const first: Buffer[] = [];
@@ -53,6 +53,11 @@ export async function readCapture(
 
   const intake = createIntake(path, collector.name, input, shift);
   const { summary, facts, bad, losses, sink, take } = intake;
+  if (known !== undefined) {
+    summary.capture = known.folder;
+    sink.facts({ kernel: known.kernel, cpus: known.cpus });
+  }
+  for (const lost of known?.losses ?? []) sink.lost(lost);
 
   async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
     const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));

@@ -12,7 +12,7 @@ const LONGEST = 1000;
 /**
  * Reads the captures once more, up to the last line that is needed. What cannot be read twice, a pipe say, or has no
  * lines gives none; nor does a store, whose captures may have gone or changed since.
- * @param paths as the report's inputs
+ * @param paths what was analyzed
  */
 export async function sourceLines(
   paths: readonly string[],
@@ -21,8 +21,8 @@ export async function sourceLines(
 ): Promise<SourceLine[]> {
   const found: SourceLine[] = [];
   for (const [index, input] of inputs.entries()) {
-    const path = paths[index];
-    if (path !== input.path || !hasLines(input) || !canBeReadAgain(path)) continue;
+    const { path, capture = path } = input;
+    if (!paths.includes(capture) || !hasLines(input) || !canBeReadAgain(path)) continue;
     const wanted = new Set<number>();
     for (const { evidence } of findings.slice(0, most))
       for (const item of evidence) if (item.input === index) wanted.add(item.line);

@@ -21,6 +21,12 @@ export async function render(answer: Answer, style: Style, full = false): Promis
       return (await import('./explain.ts')).renderRule(answer, style);
     case 'rules':
       return (await import('./explain.ts')).renderRules(answer, style);
+    case 'plan':
+      return (await import('./plan.ts')).renderPlan(answer, style);
+    case 'doctor':
+      return (await import('./doctor.ts')).renderDoctor(answer, style);
+    case 'ci':
+      return (await import('./ci.ts')).renderCi(answer, style);
     default:
       return answer satisfies never;
   }

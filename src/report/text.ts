@@ -29,7 +29,10 @@ export function toText(report: Report, style: Style): string {
   const loud = counted.filter(({ severity }) => severity !== 'note');
   const notes = counted.filter(({ severity }) => severity === 'note');
   return `${[
-    report.inputs.map((input) => inputLine(input, report.inputs, style)).join('\n'),
+    report.inputs
+      .filter(({ capture, format }) => capture === undefined || format !== 'kallsyms')
+      .map((input) => inputLine(input, report.inputs, style))
+      .join('\n'),
     modules(report.modules, style),
     ...loud.map((finding) => story(finding, report, style)),
     [
@@ -225,11 +228,17 @@ function verdict(report: Report, style: Style): string {
 const REASONS = 2;
 
 /** What was not asked cannot have been answered: never "clean". */
-function notRun({ passes }: Report): string {
+function notRun({ passes, inputs }: Report): string {
   const idle = passes.filter(({ ran }) => !ran);
   if (idle.length === 0) return '';
+  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
+  const [path = '-'] = paths.size === 1 ? paths : [];
+  const doctor = `\`modlife doctor ${path === '-' ? 'CAPTURE' : path}\` says how to record them`;
   if (idle.length > REASONS)
-    return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')} (--json tells what to record for each).`;
-  const reasons = idle.map(({ rule, because = 'its events are absent' }) => `${rule} (${because})`);
-  return `Not run: ${reasons.join('; ')}.`;
+    return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')}; ${doctor}.`;
+  // The reason, without what to record.
+  const reasons = idle.map(
+    ({ rule, because }) => `${rule} (${because?.split('; ')[0] ?? 'its events are absent'})`,
+  );
+  return `Not run: ${reasons.join(', ')}; ${doctor}.`;
 }

@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Run } from '../program.ts';
+
+interface Options {
+  module?: string[];
+  output?: string;
+  for?: number;
+  backend: 'tracefs' | 'bpftrace';
+  plan?: boolean;
+  cleanup?: boolean;
+  json?: boolean;
+}
+
+export function registerCapture(program: Command, run: Run): void {
+  program
+    .command('capture')
+    .description('record on this machine, as root, until COMMAND ends or ^C')
+    .argument('[command...]', 'after --; run while the kernel is recorded')
+    .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
+    .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
+    .option('--for <seconds>', 'end after so long', positive)
+    .addOption(
+      new Option('--backend <name>', 'what records').choices(['tracefs', 'bpftrace']).default('tracefs'),
+    )
+    .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
+    .option('--cleanup', 'remove what a recorder left behind that was killed')
+    .option('--json', 'the plan as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples: modlife capture -m mydrv -o boot.capture -- rmmod mydrv
+          modlife analyze boot.capture
+
+Exit status: 0 recorded, whatever became of COMMAND; 2 could not do it.`,
+    )
+    .action(async (command: string[], options: Options) => {
+      const { capture, cleanup, showPlan } = await import('../run-capture.ts');
+      if (options.cleanup === true) return cleanup(run.io);
+      if (options.plan === true) return showPlan(options.module ?? [], options, run.io);
+      await capture(command, options, run.io);
+    });
+}
+
+export function collect(value: string, all: readonly string[] = []): string[] {
+  // As the kernel spells it, whatever the file is called.
+  const module = value.replaceAll('-', '_');
+  if (!/^\w+$/.test(module)) throw new InvalidArgumentError('expected the name of a module');
+  return [...all, module];
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('expected seconds, more than 0');
+  return value;
+}

@@ -1,0 +1,33 @@
+import { type Command, Option } from 'commander';
+import type { Severity } from '../../model/report.ts';
+import type { Run } from '../program.ts';
+import { collect } from './capture.ts';
+
+interface Options {
+  module?: string[];
+  output?: string;
+  failOn: Severity;
+  allowGaps?: boolean;
+  json?: boolean;
+}
+
+export function registerCi(program: Command, run: Run): void {
+  program
+    .command('ci')
+    .description('record while COMMAND runs, as root; a short verdict, a status')
+    .argument('<command...>', 'after --')
+    .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
+    .option('-o, --output <dir>', 'keep the capture there; otherwise it is kept if something was found')
+    .addOption(
+      new Option('--fail-on <severity>', 'exit 1 at findings of this severity or above')
+        .choices(['error', 'warning', 'note'])
+        .default('error'),
+    )
+    .option('--allow-gaps', 'exit 0, not 3, for a damaged capture without findings')
+    .option('--json', 'the verdict as JSON, the findings document in it')
+    .addHelpText('after', '\nExample: modlife ci -m mydrv -- make -C tools/testing/selftests run_tests')
+    .action(async (command: string[], options: Options) => {
+      const { ci } = await import('../run-ci.ts');
+      run.status = await ci(command, options, run.io);
+    });
+}

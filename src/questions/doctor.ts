@@ -1,0 +1,133 @@
+/** Doctor: which rules can be decided, on a machine or from captures, and what would help with the rest. */
+import type { DoctorAnswer, RuleHealth } from '../model/answers.ts';
+import type { Manifest, Plan } from '../model/manifest.ts';
+import { type InputSummary, type Report, type RuleId, ruleIds } from '../model/report.ts';
+
+/** What this kernel can show, by the plan that was made for it. */
+export function doctorMachine(kernel: string, plan: Plan): DoctorAnswer {
+  return {
+    type: 'doctor',
+    about: `Linux ${kernel}`,
+    subject: 'machine',
+    rules: ruleIds.map((rule) => healthByPlan(rule, plan)),
+    troubles: [],
+  };
+}
+
+function healthByPlan(rule: RuleId, { missing }: Plan): RuleHealth {
+  const bars = missing.filter(({ rules }) => rules.includes(rule));
+  const weakens = missing.filter((own) => own.weakens.includes(rule));
+  return {
+    rule,
+    state: bars.length > 0 ? 'no' : weakens.length > 0 ? 'partly' : 'yes',
+    reasons: [...bars, ...weakens].map(({ what, because, advice }) => ({
+      text: `${what}: ${because}`,
+      ...(advice === undefined ? {} : { advice }),
+    })),
+  };
+}
+
+/** What these captures can prove. @param manifests of those that are capture directories */
+export function doctorCaptures(report: Report, manifests: readonly Manifest[]): DoctorAnswer {
+  return {
+    type: 'doctor',
+    about: [...new Set(report.inputs.map(({ path, capture = path }) => capture))].join(', '),
+    subject: 'captures',
+    rules: report.passes.map(({ rule, ran, because = 'its events are absent' }) =>
+      ran ? ranHealth(rule, report, manifests) : idleHealth(rule, because, manifests),
+    ),
+    troubles: [...report.inputs.flatMap(inputTroubles), ...manifests.flatMap(manifestTroubles)],
+  };
+}
+
+function ranHealth(rule: RuleId, { inputs }: Report, manifests: readonly Manifest[]): RuleHealth {
+  const planned = manifests.map(({ plan }) => healthByPlan(rule, plan)).flatMap(({ reasons }) => reasons);
+  const lost = inputs.reduce((sum, input) => sum + input.lost, 0);
+  const reasons = [
+    ...planned,
+    ...(lost === 0 ? [] : [{ text: 'events were lost, so its verdicts are possible at most' }]),
+  ];
+  return { rule, state: reasons.length === 0 ? 'yes' : 'partly', reasons };
+}
+
+function idleHealth(rule: RuleId, because: string, manifests: readonly Manifest[]): RuleHealth {
+  const planned = manifests
+    .filter(({ state }) => state !== 'failed')
+    .map(({ plan }) => healthByPlan(rule, plan));
+  const barred = planned.filter(({ state }) => state === 'no');
+  if (barred.length > 0) return { rule, state: 'no', reasons: barred.flatMap(({ reasons }) => reasons) };
+  const [absent = because] = because.split('; ');
+  if (planned.length > 0) {
+    return { rule, state: 'no', reasons: [{ text: `recorded, and did not happen: ${absent}` }] };
+  }
+  return { rule, state: 'no', reasons: [{ text: absent, advice: RECORD[rule] ?? CAPTURE }] };
+}
+
+const CAPTURE = 'modlife capture -- COMMAND';
+const PROBING = 'modlife capture --module NAME -- COMMAND';
+/** Rules that ask for probes on the functions of a module. */
+const RECORD: Partial<Record<RuleId, string>> = {
+  'release-after-exit': PROBING,
+  'text-in-use': PROBING,
+  'free-in-interrupt': PROBING,
+  'early-put': PROBING,
+  'unprotected-get': PROBING,
+};
+
+/** A larger buffer, by what recorded. */
+const BUFFER: Readonly<Record<string, string>> = {
+  tracefs: 'echo 16384 > buffer_size_kb before recording, or enable fewer events',
+  'trace-cmd': 'trace-cmd record -b 16384',
+  'trace-dat': 'trace-cmd record -b 16384',
+  'perf-script': 'perf record -m 4096',
+  bpftrace: 'BPFTRACE_PERF_RB_PAGES=4096 record.sh …',
+};
+
+function inputTroubles({ path, format, clock, lost, bad, events }: InputSummary): DoctorAnswer['troubles'] {
+  const buffer = BUFFER[format];
+  return [
+    ...(lost === 0
+      ? []
+      : [
+          {
+            text: `${path}: ${lost.toLocaleString('en-US')} events were lost, beside ${events.toLocaleString('en-US')} that were read`,
+            ...(buffer === undefined ? {} : { advice: buffer }),
+          },
+        ]),
+    ...(bad === 0 ? [] : [{ text: `${path}: ${bad} lines could not be read` }]),
+    ...(clock === 'time' || clock === 'tai' || events === 0
+      ? []
+      : [
+          {
+            text: `${path}: its clock tells ${CLOCKS[clock]}, so it cannot be merged with another capture`,
+            advice: 'echo mono > trace_clock before recording',
+          },
+        ]),
+  ];
+}
+
+const CLOCKS: Readonly<Record<'relative' | 'ticks' | 'none', string>> = {
+  relative: 'the time since its own first record',
+  ticks: 'order, not time',
+  none: 'nothing',
+};
+
+function manifestTroubles({ state, notProbed, missed, plan }: Manifest): DoctorAnswer['troubles'] {
+  const missing = plan.watched.filter((module) => !plan.probes.some((probe) => probe.module === module));
+  return [
+    ...(state === 'recording'
+      ? [
+          {
+            text: 'the recorder did not end: it was killed, or the machine went down. What came last is missing',
+          },
+        ]
+      : []),
+    ...(state === 'failed' ? [{ text: 'the recorder failed before it was done' }] : []),
+    ...missing.map((module) => ({
+      text: `no function of ${module} was probed: ${notProbed.find(({ what }) => what.includes(module))?.because ?? 'none can be'}`,
+    })),
+    ...missed.map(({ name, times }) => ({
+      text: `the probe ${name} missed ${times} calls: too many at a time`,
+    })),
+  ];
+}
