@@ -40,9 +40,10 @@ done
 
 sh "$script"
 
-echo 0 > $instance/tracing_on
-sleep 0.3
-kill $reader 2> /dev/null
+# The reader is done when it has come to this line.
+echo 'the end' > $instance/trace_marker
+until grep -q 'tracing_mark_write: the end' "$directory/trace.txt"; do sleep 0.1; done
+kill $reader
 wait $reader
 echo 0 > $instance/events/enable
 rmdir $instance

@@ -16,7 +16,7 @@
 static bool fixed;
 module_param(fixed, bool, 0);
 /* What one callback has to do; here it is made long, so that they queue up. */
-static unsigned int delay_ms = 10;
+static unsigned int delay_ms = 20;
 module_param(delay_ms, uint, 0);
 
 struct teach_node {

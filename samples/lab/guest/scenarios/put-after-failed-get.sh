@@ -1,5 +1,5 @@
 # The backend is used once while it lives and once while its exit function runs, when the get must fail.
-# module: teach_backend teach_registry
+# module: teach_registry teach_backend
 # probe: teach_registry:teach_registry_use teach_backend:teach_backend_exit
 insmod $ko/teach_registry.ko fixed=$fixed
 insmod $ko/teach_backend.ko

@@ -1,6 +1,6 @@
 # The last put comes from teach_holder's work item while exit waits for the release to have begun. Crashes.
 # With the variant lucky the release returns at once: nothing ordered that, either.
-# module: teach_kobject teach_holder
+# module: teach_holder teach_kobject
 # probe: teach_kobject:teach_kobject_release teach_kobject:teach_kobject_exit teach_holder:teach_holder_release
 insmod $ko/teach_holder.ko
 [ "$variant" != lucky ] || delay='delay_ms=0'
