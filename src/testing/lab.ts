@@ -42,11 +42,11 @@ export function boot(kernel: string, recorder: Recorder, jobs: readonly string[]
     folder,
     captures(job) {
       const whole = join(folder(job), 'capture');
-      if (existsSync(whole)) return [whole];
-      // A job that crashes its guest comes to no dmesg; the console has what the kernel said last.
       const dmesg = join(folder(job), 'dmesg.txt');
-      const log = existsSync(dmesg) ? dmesg : console;
-      return [join(folder(job), 'trace.txt'), ...(statSync(log).size === 0 ? [] : [log])];
+      // A job that crashes its guest comes to no dmesg; the console has what the kernel said last.
+      if (!existsSync(dmesg)) return [existsSync(whole) ? whole : join(folder(job), 'trace.txt'), console];
+      if (existsSync(whole)) return [whole];
+      return [join(folder(job), 'trace.txt'), ...(statSync(dmesg).size === 0 ? [] : [dmesg])];
     },
     skipped(job) {
       const reason = join(folder(job), 'skipped');
