@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     // dist/ holds compiled copies of the same tests' subjects; only the sources are tested.
     include: ['{src,collectors}/**/*.test.ts'],
-    // Those need a browser: npm run test:browser.
-    exclude: ['**/*.browser.test.ts'],
+    // Those need a browser, and a machine that can boot kernels: npm run test:browser, npm run test:kernel.
+    exclude: ['**/*.browser.test.ts', '**/*.kernel.test.ts'],
     testTimeout: 30_000,
   },
 });

@@ -15,6 +15,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 const files = readdirSync(samples, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && !/README\.md$|\.expected\.txt$/.test(entry.name))
+  .filter((entry) => !entry.parentPath.startsWith(join(samples, 'lab')))
   .map((entry) => join(entry.parentPath, entry.name))
   .sort();
 

@@ -1,0 +1,25 @@
+# What build and run share. Sourced with $lab set to this directory.
+project=$(cd "$lab/../.." && pwd)
+cache=${MODLIFE_LAB:-$project/.lab}
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 2
+}
+
+# What a kernel is called here, and the Debian release that has it.
+release_of() {
+	case $1 in
+	6.1) echo bookworm ;;
+	6.12) echo trixie ;;
+	*) die "no kernel $1; there are 6.1 and 6.12" ;;
+	esac
+}
+
+need() {
+	for tool; do
+		command -v "$tool" > /dev/null || die "$tool is missing: apt-get install $packages"
+	done
+}
+packages='mmdebstrap cpio zstd e2fsprogs qemu-system-x86'
+PATH=$PATH:/usr/sbin:/sbin

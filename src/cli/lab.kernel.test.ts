@@ -1,0 +1,134 @@
+/** Each rule on real kernels: the module with the bug and its fixed twin, recorded in a guest of samples/lab. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Finding, reportSchema } from '../model/report.ts';
+import { type Boot, boot, buildGuest, type Recorder } from '../testing/lab.ts';
+import { runCli } from '../testing/run-cli.ts';
+
+interface Expected {
+  readonly rule: Finding['rule'];
+  readonly module: string;
+  /** At least. */
+  readonly certainty: Finding['certainty'];
+  readonly severity: Finding['severity'];
+}
+
+const error = (rule: Finding['rule'], module: string): Expected => ({
+  rule,
+  module,
+  certainty: 'observed',
+  severity: 'error',
+});
+const warning = (rule: Finding['rule'], module: string): Expected => ({
+  rule,
+  module,
+  certainty: 'predicted',
+  severity: 'warning',
+});
+
+/** What each says when it has its bug; the guest survives. */
+const harmless: Readonly<Record<string, readonly Expected[]>> = {
+  'ref-leak': [error('ref-leak', 'teach_ref_leak')],
+  'put-without-get': [error('put-without-get', 'teach_extra_put')],
+  'put-after-failed-get': [error('put-after-failed-get', 'teach_backend')],
+  'unprotected-get': [warning('unprotected-get', 'teach_own_get')],
+  'free-in-softirq': [error('free-in-interrupt', 'teach_irq_free')],
+  'free-in-hardirq': [error('free-in-interrupt', 'teach_irq_free')],
+  'stuck-unload': [error('stuck-unload', 'teach_stuck')],
+  'forced-unload': [error('forced-unload', 'teach_device')],
+  'busy-unload': [{ rule: 'busy-unload', module: 'teach_device', certainty: 'possible', severity: 'note' }],
+  'release-after-exit:lucky': [warning('release-after-exit', 'teach_kobject')],
+  'text-in-use-rcu:lucky': [{ ...warning('text-in-use', 'teach_rcu'), certainty: 'possible' }],
+};
+
+/** Those whose guest does not survive, or is not to be trusted afterwards. */
+const crashing: Readonly<Record<string, readonly Expected[]>> = {
+  'early-put': [error('early-put', 'teach_thread_put'), error('text-in-use', 'teach_thread_put')],
+  'release-after-exit': [error('release-after-exit', 'teach_kobject')],
+  'text-in-use-timer': [error('text-in-use', 'teach_timer')],
+  'text-in-use-work': [error('text-in-use', 'teach_work')],
+  'text-in-use-kthread': [error('text-in-use', 'teach_kthread')],
+  'text-in-use-rcu': [error('text-in-use', 'teach_rcu')],
+};
+
+const twins = [...Object.keys(harmless), ...Object.keys(crashing)]
+  .filter((job) => !job.includes(':'))
+  .map((job) => `${job}:fixed`);
+
+const certainties: readonly Finding['certainty'][] = ['possible', 'predicted', 'observed'];
+
+/** Modlife itself in the guest, where this checkout has the commands; a shell's recording otherwise. */
+const hasCapture = existsSync('src/cli/commands/capture.ts');
+const recorder: Recorder = hasCapture ? 'capture' : 'tracefs';
+
+describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
+  const because = buildGuest(kernel);
+  if (because !== undefined) console.warn(`skipped: ${because}`);
+
+  describe.skipIf(because !== undefined)(`recorded with ${recorder}`, () => {
+    let together: Boot;
+    beforeAll(() => {
+      // The fixed ones first: some of the others stay loaded for ever.
+      together = boot(kernel, recorder, [...twins, ...Object.keys(harmless)]);
+    });
+    afterAll(() => together?.remove());
+
+    test.for(twins)('%s is clean', async (job, { skip }) => {
+      await expectFindings(together, job, [], skip);
+    });
+
+    test.for(Object.entries(harmless))('%s is found', async ([job, expected], { skip }) => {
+      await expectFindings(together, job, expected, skip);
+    });
+
+    test.for(Object.entries(crashing))('%s is found', async ([job, expected], { skip }) => {
+      const alone = boot(kernel, recorder, [job]);
+      await expectFindings(alone, job, expected, skip);
+      alone.remove();
+    });
+  });
+
+  test.skipIf(because !== undefined || !hasCapture)('ci tells the bug from its cure', ({ skip }) => {
+    const both = boot(kernel, 'ci', ['ref-leak:fixed', 'ref-leak']);
+    const reason = both.skipped('ref-leak');
+    if (reason !== undefined) skip(reason);
+    expect(readFileSync(join(both.folder('ref-leak:fixed'), 'status'), 'utf8')).toBe('0\n');
+    expect(readFileSync(join(both.folder('ref-leak'), 'status'), 'utf8')).toBe('1\n');
+    const verdict = readFileSync(join(both.folder('ref-leak'), 'verdict.txt'), 'utf8');
+    expect(verdict).toMatch(/^error +ref-leak +in teach_ref_leak/m);
+    both.remove();
+  });
+});
+
+/** Each of `expected` is there, and at warning or above nothing but these rules. */
+async function expectFindings(
+  from: Boot,
+  job: string,
+  expected: readonly Expected[],
+  skip: (reason: string) => never,
+): Promise<void> {
+  const reason = from.skipped(job);
+  if (reason !== undefined) skip(reason);
+  const { stdout, stderr } = await runCli(['analyze', '--json', ...from.captures(job)]);
+  expect(stderr).toBe('');
+  const { findings } = reportSchema.parse(JSON.parse(stdout));
+  const grave = findings.filter(({ severity }) => severity !== 'note');
+  for (const { rule, module, severity, certainty } of expected) {
+    const finding = findings.find((one) => one.rule === rule && one.module === module);
+    expect(finding, `${rule} in ${module}; there is: ${grave.map(summary).join(', ')}`).toBeDefined();
+    expect(finding!.severity, summary(finding!)).toBe(severity);
+    expect(certainties.indexOf(finding!.certainty), summary(finding!)).toBeGreaterThanOrEqual(
+      certainties.indexOf(certainty),
+    );
+  }
+  // A crash may be told once more, from the kernel log.
+  const others = grave.filter(
+    (one) => !expected.some(({ rule, module }) => one.rule === rule && one.module === module),
+  );
+  expect(others.map(summary)).toEqual([]);
+}
+
+function summary({ severity, certainty, rule, module, title }: Finding): string {
+  return `${severity} ${certainty} ${rule} in ${module}: ${title}`;
+}

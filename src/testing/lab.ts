@@ -1,0 +1,65 @@
+/** The lab of samples/lab: real kernels that run one small buggy module after the other. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../pipeline/package-root.ts';
+
+/** `samples/lab/guest/record-*.sh`. */
+export type Recorder = 'tracefs' | 'capture' | 'ci';
+
+/** The exit status of a tool that is not to blame: something is not installed, or not to be had. */
+const CANNOT = 2;
+
+/** Why there can be no guest here; nothing when it is ready. A lab that is broken throws. */
+export function buildGuest(kernel: string): string | undefined {
+  const { status, stderr } = tool('build', [kernel]);
+  if (status === 0) return undefined;
+  if (status === CANNOT) return stderr.trim().split('\n').at(-1);
+  throw new Error(`samples/lab/build ${kernel} ended with ${status}:\n${stderr}`);
+}
+
+/** What one boot left behind. */
+export interface Boot {
+  /** The folder of a job. */
+  folder(job: string): string;
+  /** What to give to `analyze` for it. */
+  captures(job: string): string[];
+  /** Why the recorder could not run. */
+  skipped(job: string): string | undefined;
+  remove(): void;
+}
+
+/** Jobs are `scenario` or `scenario:variant`; they run one after the other. */
+export function boot(kernel: string, recorder: Recorder, jobs: readonly string[]): Boot {
+  const out = mkdtempSync(join(tmpdir(), 'modlife-test-lab-'));
+  const console = join(out, 'console.txt');
+  const { status, stderr } = tool('run', [kernel, '-r', recorder, '-o', out, ...jobs]);
+  if (status !== 0)
+    throw new Error(`samples/lab/run ended with ${status}:\n${stderr}\n${lastLines(console)}`);
+  const folder = (job: string) => join(out, job.replace(':', '-'));
+  return {
+    folder,
+    captures(job) {
+      const whole = join(folder(job), 'capture');
+      const dmesg = join(folder(job), 'dmesg.txt');
+      // A job that crashes its guest comes to no dmesg; the console has what the kernel said last.
+      if (!existsSync(dmesg)) return [existsSync(whole) ? whole : join(folder(job), 'trace.txt'), console];
+      if (existsSync(whole)) return [whole];
+      return [join(folder(job), 'trace.txt'), ...(statSync(dmesg).size === 0 ? [] : [dmesg])];
+    },
+    skipped(job) {
+      const reason = join(folder(job), 'skipped');
+      return existsSync(reason) ? readFileSync(reason, 'utf8').trim() : undefined;
+    },
+    remove: () => rmSync(out, { recursive: true }),
+  };
+}
+
+function tool(name: string, args: readonly string[]) {
+  return spawnSync(join(packageRoot(), 'samples/lab', name), args, { encoding: 'utf8' });
+}
+
+function lastLines(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(-30).join('\n') : '';
+}
