@@ -46,6 +46,7 @@ export function createCallbacks(
   const seen = new Map<string, string>();
   /** The first event in the text of a module: its functions were not probed before. */
   const probedSince = new Map<string, number>();
+  const runs = new WeakMap<Deferred, FunctionEntryEvent>();
   /** By task. */
   const barriers = new Map<number, number>();
   let invocationsAreSeen = false;
@@ -123,6 +124,7 @@ export function createCallbacks(
       if (one === undefined) return false;
       const { armed, fn } = one.claim;
       seen.set(keyOf(fn), name);
+      runs.set(one.claim, entry);
       one.queue.ranBefore = armed.cpu >= 0;
       // A CPU runs its callbacks in the order in which it was given them, so the earlier ones have run, too.
       for (const earlier of armed.cpu < 0 ? [] : one.queue.waiting.keys()) {
@@ -152,7 +154,7 @@ export function createCallbacks(
           claim.fn.symbol === undefined && name !== undefined
             ? { text: name, symbol: name, module }
             : claim.fn;
-        return { ...claim, fn, wouldBeSeen: wouldBeSeen(claim) };
+        return { ...claim, fn, wouldBeSeen: wouldBeSeen(claim), ran: runs.get(claim) };
       });
       for (const claim of left) if (given.has(claim.armed.object)) orphans.set(claim.armed.object, claim);
       for (const [head, { claim }] of given) {

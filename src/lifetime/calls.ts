@@ -87,6 +87,22 @@ export function createCallTracker(): CallTracker {
     stacks.delete(key);
   }
 
+  function ended(call: Call, event: FunctionReturnEvent): Call {
+    call.returned = event;
+    const stats = statsOf(call.name, call.entry.fn.module);
+    stats.returns++;
+    if (call.net === undefined) stats.empty = call;
+    for (const [module, net] of call.net ?? []) {
+      let nets = stats.nets.get(module);
+      if (nets === undefined) {
+        nets = new Map();
+        stats.nets.set(module, nets);
+      }
+      nets.set(net, (nets.get(net) ?? 0) + 1);
+    }
+    return call;
+  }
+
   return {
     enter(entry, releasing) {
       const key = placeOf(entry);
@@ -133,21 +149,14 @@ export function createCallTracker(): CallTracker {
         for (const inner of stack.splice(i + 1)) inner.over = true;
         stack.pop();
         if (stack.length === 0) stacks.delete(placeOf(event));
-        call.returned = event;
-        const stats = statsOf(call.name, call.entry.fn.module);
-        stats.returns++;
-        if (call.net === undefined) stats.empty = call;
-        for (const [module, net] of call.net ?? []) {
-          let nets = stats.nets.get(module);
-          if (nets === undefined) {
-            nets = new Map();
-            stats.nets.set(module, nets);
-          }
-          nets.set(net, (nets.get(net) ?? 0) + 1);
-        }
-        return call;
+        return ended(call, event);
       }
-      return undefined;
+      // A return after the free may print as whatever lives there now; the name of its probe stays.
+      const top = stack.at(-1);
+      if (top === undefined || probeName(event.probe) !== top.name) return undefined;
+      stack.pop();
+      if (stack.length === 0) stacks.delete(placeOf(event));
+      return ended(top, event);
     },
 
     current(event) {
@@ -164,6 +173,9 @@ export function createCallTracker(): CallTracker {
         for (const call of stacks.get(placeOf(event)) ?? []) call.fault ??= event;
       }
       if (event.kind === 'syscall_enter' || event.kind === 'sched_process_exit') clear(event.pid);
+      // The work item or the timer is over, and so is whatever it called.
+      if (event.kind === 'workqueue_execute_end' || /timer_expire_exit$/.test(event.kind))
+        clear(placeOf(event));
     },
 
     effects(name, module) {

@@ -74,6 +74,8 @@ export interface Deferred {
 export interface RcuCallback extends Deferred {
   /** Would its run have been recorded, as far as this capture shows? */
   readonly wouldBeSeen: boolean;
+  /** It ran after all, between the return of exit and the free. */
+  readonly ran: FunctionEntryEvent | undefined;
 }
 
 /** A try_module_get that was entered and took nothing. */

@@ -100,3 +100,18 @@ test('what was left when exit returned is known to be seen running by a run that
     ]
   `);
 });
+
+test('one that exit left and that ran before the free is predicted harm, whatever went unrecorded', () => {
+  const inTime = freed.replace(
+    /\n.*module_free/,
+    '\n      <idle>-0 ..s1. 5.65: foo_reap: (foo_reap+0x0/0x70 [foo]) head=0xff110000bbbbbb00$&',
+  );
+  expect(
+    findingsOf(`${load}${callbacks}
+      <idle>-0 ..s1. 5.4: foo_reap: (foo_reap+0x0/0x70 [foo]) head=0xff110000aaaaaa00${inTime}`),
+  ).toMatchInlineSnapshot(`
+    [
+      "  -> warning predicted text-in-use foo: an RCU callback with foo_reap [foo] had not run when exit returned",
+    ]
+  `);
+});

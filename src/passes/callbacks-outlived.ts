@@ -17,47 +17,61 @@ function callbacksLeft(ledger: Ledger, freed: Freed, harm?: Crash | DeferredEven
   const callbacks = known.length > 0 ? known : freed.callbacks;
   const first = callbacks[0]!;
   const last = callbacks.at(-1)!;
-  const lossy = doubt(ledger, incarnation, first.armed, free);
-  const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
-  const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
-  const blind =
-    known.length === 0 ? 'no such callback was ever seen to run: its run may not be recorded' : undefined;
-  const isObserved = ran !== undefined || (crash !== undefined && crash.unsure === undefined);
   const single = callbacks.length === 1;
-  const weak = lossy ?? blind;
-  const unsure = isObserved
-    ? undefined
-    : (weak ??
-      crash?.unsure ??
-      (single
-        ? 'its run may be the one event that went unrecorded'
-        : 'they may yet have run in time: probes on a module are gone before its text is'));
+  const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
+  const late = harm !== undefined && 'kind' in harm ? harm : undefined;
+  const isObserved = late !== undefined || (crash !== undefined && crash.unsure === undefined);
+  const inTime = callbacks.flatMap(({ ran }) => ran ?? []).filter(({ seq }) => seq < free.seq);
+  const weak =
+    doubt(ledger, incarnation, first.armed, free) ??
+    (known.length > 0 ? undefined : 'no such callback was ever seen to run: its run may not be recorded');
+  const unrecorded =
+    weak === undefined && single && inTime.length === 0
+      ? 'its run may be the one event that went unrecorded'
+      : undefined;
+  const isPossible = weak !== undefined || unrecorded !== undefined;
   const functions = [...new Set(callbacks.map(({ fn }) => placeName(fn)))].join(', ');
-  const what = single ? 'an RCU callback' : `${callbacks.length} RCU callbacks`;
-  const when = unload.exit?.returned === undefined ? `${incarnation.module} was freed` : 'exit returned';
+  const returned = unload.exit?.returned;
+  const when = returned === undefined ? `${incarnation.module} was freed` : 'exit returned';
   return makeFinding({
     rule: 'text-in-use',
     severity: isObserved ? 'error' : weak === undefined ? 'warning' : 'note',
-    certainty: isObserved ? 'observed' : weak !== undefined || single ? 'possible' : 'predicted',
-    because: unsure,
-    overturnedBy: isObserved ? undefined : blind === undefined ? callbacks.length : 1,
+    certainty: isObserved ? 'observed' : isPossible ? 'possible' : 'predicted',
+    because: isObserved
+      ? undefined
+      : (weak ??
+        unrecorded ??
+        crash?.unsure ??
+        (inTime.length > 0
+          ? `${inTime.length === callbacks.length ? 'this time they' : `${inTime.length} of them`} ran before the free, which nothing made wait for that`
+          : 'they may yet have run in time: probes on a module are gone before its text is')),
+    // None that exit waited for can run after it returned.
+    overturnedBy: isObserved || inTime.length > 0 ? undefined : known.length > 0 ? callbacks.length : 1,
     incarnation,
-    title: `${what} with ${functions} had not run when ${when}`,
-    detail: `${who(first.armed)} gave ${single ? 'it' : 'the first of them'} to call_rcu() ${duration(free.ts - first.armed.ts)} before the free. The free waits for a grace period, not for callbacks; rcu_barrier() does.${crash === undefined ? '' : ` The kernel reports: ${crash.fault.message}.`}${ran === undefined ? '' : ` One ran ${duration(ran.ts - free.ts)} after the text was gone.`}`,
+    title: `${single ? 'an RCU callback' : `${callbacks.length} RCU callbacks`} with ${functions} had not run when ${when}`,
+    detail: [
+      `${who(first.armed)} gave ${single ? 'it' : 'the first of them'} to call_rcu() ${duration(free.ts - first.armed.ts)} before the free.`,
+      'The free waits for a grace period, not for callbacks; rcu_barrier() does.',
+      ...(crash === undefined ? [] : [`The kernel reports: ${crash.fault.message}.`]),
+      ...(late === undefined ? [] : [`One ran ${duration(late.ts - free.ts)} after the text was gone.`]),
+    ].join(' '),
     culprit: { code: first.fn, event: first.armed },
     evidence: inOrder(
       unloadStory(freed),
       [evidence('an RCU callback is given', first.armed, first.fn)],
       single ? [] : [evidence('the last of them is given', last.armed, last.fn)],
+      inTime
+        .slice(-1)
+        .map((ran) => evidence('an RCU callback runs, this time before the free', ran, first.fn)),
       crash === undefined ? [] : [evidence(`the task faults: ${crash.fault.message}`, crash.fault)],
-      ran === undefined ? [] : [evidence('an RCU callback runs in freed text', ran, first.fn)],
+      late === undefined ? [] : [evidence('an RCU callback runs in freed text', late, first.fn)],
     ),
     race: isObserved
       ? undefined
       : {
-          margin_ns: free.ts - last.armed.ts,
+          margin_ns: free.ts - (inTime.at(-1) ?? last.armed).ts,
           ordered: false,
-          witness: `no run of these callbacks, and so no rcu_barrier(), lies between call_rcu() at line ${last.armed.line} and the ${unload.exit?.returned === undefined ? 'free' : `return of exit at line ${unload.exit.returned.line}`}`,
+          witness: `no run of these callbacks, and so no rcu_barrier(), lies between call_rcu() at line ${last.armed.line} and the ${returned === undefined ? 'free' : `return of exit at line ${returned.line}`}`,
         },
   });
 }

@@ -1,14 +1,21 @@
 /** Calls that seem to be in flight when the text goes: how sure that is. */
 import type { Call } from '../lifetime/calls.ts';
-import type { Change, Deferred } from '../lifetime/changes.ts';
+import type { Change, Deferred, Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
+import { freedAt } from '../lifetime/text-owner.ts';
 import { callName } from './make-finding.ts';
 
 export type Freed = Extract<Change, { type: 'freed' }>;
 
-/** An entry without a return means running only where returns are recorded. */
-export function canSayRunning(ledger: Ledger, call: Call): boolean {
-  return call.returned !== undefined || (!call.over && ledger.calls.returnsAreSeen(call));
+/** An entry without a return means running only where returns are recorded, or where the task faulted in that text. */
+export function isRunning(ledger: Ledger, call: Call, incarnation: Incarnation): boolean {
+  const { fault } = call;
+  if (call.returned !== undefined) return true;
+  if (!call.over && ledger.calls.returnsAreSeen(call)) return true;
+  const address = fault?.at?.address ?? fault?.address;
+  if (fault === undefined || address === undefined) return false;
+  const freed = freedAt(address, fault, ledger.incarnations);
+  return freed?.sure === true && freed.incarnation === incarnation;
 }
 
 /**
@@ -24,16 +31,18 @@ export function oneMissing(call: Call, freed: Freed): string | undefined {
 /**
  * Holds back what one missing event would explain: the task may yet fault, which settles it.
  */
-export function awaitFaults(judge: (freed: Freed, call: Call) => void) {
+export function awaitFaults(ledger: Ledger, judge: (freed: Freed, call: Call) => void) {
   let waiting: { readonly freed: Freed; readonly call: Call }[] = [];
   function decide(ready: (call: Call) => boolean): void {
     const due = waiting.filter(({ call }) => ready(call));
     waiting = waiting.filter(({ call }) => !ready(call));
-    for (const { freed, call } of due) judge(freed, call);
+    for (const { freed, call } of due) if (isRunning(ledger, call, freed.incarnation)) judge(freed, call);
   }
   return {
     add(freed: Freed, call: Call): void {
-      if (oneMissing(call, freed) === undefined) judge(freed, call);
+      if (call.over) return;
+      if (oneMissing(call, freed) === undefined && isRunning(ledger, call, freed.incarnation))
+        judge(freed, call);
       else waiting.push({ freed, call });
     },
     fault: () => decide((call) => call.fault !== undefined),

@@ -2,7 +2,7 @@
 import type { Call } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
 import { familyOf, placeName } from '../lifetime/sites.ts';
-import { awaitFaults, canSayRunning, type Freed, oneMissing } from './in-flight.ts';
+import { awaitFaults, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 
@@ -63,7 +63,7 @@ export const earlyPut: Pass = {
     /** The latest last puts from inside, per incarnation: an unload may follow. */
     const lastPuts = new Map<Incarnation, GivenBack[]>();
     const byCall = new Map<Call, GivenBack>();
-    const verdicts = awaitFaults((freed, call) => judge(byCall.get(call)!, freed, call));
+    const verdicts = awaitFaults(ledger, (freed, call) => judge(byCall.get(call)!, freed, call));
     return {
       end: verdicts.end,
       change(change) {
@@ -85,7 +85,7 @@ export const earlyPut: Pass = {
     function consider(given: GivenBack, freed: Freed): void {
       const { within, reference } = given;
       if (within === undefined) return;
-      if (freed.inFlight.includes(within) && canSayRunning(ledger, within)) {
+      if (freed.inFlight.includes(within)) {
         byCall.set(within, given);
         verdicts.add(freed, within);
       } else if (freed.unload.returned.includes(within) && reference.put!.seq < freed.unload.start.seq) {

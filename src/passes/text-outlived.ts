@@ -7,7 +7,7 @@ import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { createLeftCallbacks } from './callbacks-outlived.ts';
 import { type Crash, crashInFreedText, unexplainedCrash } from './crash.ts';
-import { awaitFaults, canSayRunning, type Freed, oneMissing, runsAs } from './in-flight.ts';
+import { awaitFaults, type Freed, isRunning, oneMissing, runsAs } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
@@ -19,7 +19,7 @@ export const releaseAfterExit: Pass = {
   record:
     'entry and return probes on the release methods and on exit of the module (modlife capture sets them)',
   start(ledger, report) {
-    const verdicts = awaitFaults((freed, call) =>
+    const verdicts = awaitFaults(ledger, (freed, call) =>
       report(stillRunning(ledger, freed, call, 'release-after-exit')),
     );
     return {
@@ -28,7 +28,7 @@ export const releaseAfterExit: Pass = {
         if (change.type === 'fault') verdicts.fault();
         if (change.type !== 'freed') return;
         for (const call of change.inFlight) {
-          if (releaseSign(call, ledger.files) === undefined || !canSayRunning(ledger, call)) continue;
+          if (releaseSign(call, ledger.files) === undefined) continue;
           verdicts.add(change, call);
         }
         for (const call of change.unload.returned) {
@@ -55,14 +55,27 @@ export const textInUse: Pass = {
   record:
     'events/timer, events/workqueue, events/rcu or a probe on call_rcu, and probes on the functions of the module',
   start(ledger, report) {
-    const verdicts = awaitFaults((freed, call) => report(stillRunning(ledger, freed, call, 'text-in-use')));
+    const verdicts = awaitFaults(ledger, (freed, call) =>
+      report(stillRunning(ledger, freed, call, 'text-in-use')),
+    );
     /** One unrecorded cancel would explain them, until they run. */
     const waiting = new Map<Deferred, Freed>();
     const callbacks = createLeftCallbacks(ledger, report);
     /** In memory of a module whose unload is not told yet, and with it what explains them. */
     let crashes: Crash[] = [];
     function judge(crash: Crash): void {
-      if (!callbacks.crashed(crash)) report(unexplainedCrash(crash));
+      if (callbacks.crashed(crash)) return;
+      // What was armed is what ran; of several, nothing tells which.
+      const armed = [...waiting].filter(
+        ([claim, { incarnation }]) => incarnation === crash.incarnation && !mayBeCancelled(claim),
+      );
+      const [claim, freed] = armed[0] ?? [];
+      if (claim === undefined || freed === undefined || armed.length > 1) {
+        report(unexplainedCrash(crash));
+        return;
+      }
+      waiting.delete(claim);
+      report(pending(ledger, freed, claim, crash));
     }
     /** Tasks that faulted: the trace and the kernel log beside it tell the same fault. */
     const faulted = new Set<number>();
@@ -70,7 +83,7 @@ export const textInUse: Pass = {
       end() {
         verdicts.end();
         callbacks.end();
-        for (const [claim, freed] of waiting) report(pending(ledger, freed, claim, undefined));
+        for (const [claim, freed] of waiting) report(pending(ledger, freed, claim));
       },
       change(change) {
         if (change.type === 'fault') {
@@ -88,18 +101,14 @@ export const textInUse: Pass = {
           if (freed !== undefined) report(pending(ledger, freed, change.claim, change.event));
         }
         if (change.type !== 'freed') return;
-        const reported = new Set<number>();
-        for (const call of change.inFlight) {
+        for (const calls of byTask(change.inFlight)) {
+          // Told as the release that it is in.
+          if (calls.some((call) => releaseSign(call, ledger.files) !== undefined)) continue;
           // One finding a task, for its outermost call: the thread function, not the step it was in.
-          if (reported.has(call.entry.pid) || !canSayRunning(ledger, call)) continue;
-          if (
-            change.inFlight.some(
-              (other) => other.entry.pid === call.entry.pid && releaseSign(other, ledger.files) !== undefined,
-            )
-          )
-            continue;
-          reported.add(call.entry.pid);
-          verdicts.add(change, call);
+          verdicts.add(
+            change,
+            calls.find((call) => isRunning(ledger, call, change.incarnation)) ?? calls[0]!,
+          );
         }
         for (const claim of change.pending) {
           // Told as the call that it is in.
@@ -114,6 +123,16 @@ export const textInUse: Pass = {
     };
   },
 };
+
+function byTask(calls: readonly Call[]): Iterable<Call[]> {
+  const tasks = new Map<number, Call[]>();
+  for (const call of calls) {
+    const task = tasks.get(call.entry.pid);
+    if (task === undefined) tasks.set(call.entry.pid, [call]);
+    else task.push(call);
+  }
+  return tasks.values();
+}
 
 function stillRunning(
   ledger: Ledger,
@@ -200,35 +219,52 @@ function codeOf(call: Call, module: string) {
   return call.late ? { text: call.name, symbol: call.name, module } : call.entry.fn;
 }
 
-function pending(ledger: Ledger, freed: Freed, claim: Deferred, ran: DeferredEvent | undefined): Finding {
+/** A work item that waits in its queue is cancelled without an event. */
+function mayBeCancelled({ armed, running }: Deferred): boolean {
+  return armed.kind === 'workqueue_queue_work' && running === undefined;
+}
+
+/** @param harm it was seen running after the free, or what crashed in the memory of its module */
+function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredEvent | Crash): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
   const what = kindOf(claim.armed.kind);
+  const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
+  const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
-  // A work item that waits in its queue is cancelled without an event.
-  const silent = claim.armed.kind === 'workqueue_queue_work' && claim.running === undefined;
+  const silent = mayBeCancelled(claim);
   const unsure =
     gap ??
     (ran !== undefined
       ? undefined
-      : silent
-        ? 'it may have been cancelled, which leaves no event'
-        : 'its end may be the one event that went unrecorded');
+      : crash !== undefined
+        ? crash.unsure
+        : silent
+          ? 'it may have been cancelled, which leaves no event'
+          : 'its end may be the one event that went unrecorded');
   const state = claim.running === undefined ? 'still armed' : 'running';
   return makeFinding({
     rule: 'text-in-use',
     severity: unsure === undefined ? 'error' : gap !== undefined || silent ? 'note' : 'warning',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
-    overturnedBy: ran === undefined ? 1 : undefined,
+    overturnedBy: harm === undefined ? 1 : undefined,
     incarnation,
     title: `${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
-    detail: `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
+    detail: [
+      `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
+      ...(crash === undefined
+        ? []
+        : [
+            `${who(crash.fault)} then crashed in that memory: ${crash.fault.message}. That it was this one is inferred.`,
+          ]),
+    ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },
     evidence: inOrder(unloadStory(freed), [
       evidence(`${what} is armed`, claim.armed, claim.fn),
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
       ...(ran === undefined ? [] : [evidence(`${what} runs in freed text`, ran, claim.fn)]),
+      ...(crash === undefined ? [] : [evidence(`the task faults: ${crash.fault.message}`, crash.fault)]),
     ]),
   });
 }
