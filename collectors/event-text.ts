@@ -6,7 +6,9 @@
  * kernel/trace/trace_syscalls.c of Linux 5.10 to 7.2. Seen on 6.1 and 6.12.
  */
 import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
+import { createByteTable } from './byte-table.ts';
 import { createCodeTable } from './code.ts';
+import { isNameByte, standsAt } from './record-header.ts';
 import { readProbeName } from './tracefs/probes.ts';
 
 /** What a record's header says, whoever printed it. */
@@ -29,9 +31,18 @@ export interface Malformed {
 export type Read = Event | Malformed | undefined;
 
 export interface EventReader {
-  /** Is this record worth a header? Wakeups order tasks, and order is asked of unloads only; most timers and
+  /** Is this record, with its body in these bytes, worth a header? Wakeups order tasks, and order is asked of unloads only; most timers and
    *  work items are vmlinux's own. */
-  wants(name: string, body: string): boolean;
+  wants(name: string, bytes: Buffer, from: number, to: number): boolean;
+  /** module_get or module_put from bytes, as its own format prints it: a trace may hold nothing else. Undefined where
+   *  it is printed otherwise, which `tracepoint` reads. */
+  reference(
+    kind: 'module_get' | 'module_put',
+    bytes: Buffer,
+    from: number,
+    to: number,
+    head: Head,
+  ): Event | undefined;
   /** A tracepoint by its bare name (no system prefix). */
   tracepoint(name: string, body: string, head: Head): Read;
   /** A dynamic event: `body` starts with the parenthesis that tells what was probed. A probe on call_rcu() and its
@@ -76,14 +87,21 @@ export const tracepointNames: readonly string[] = [
   'sys_exit_finit_module',
 ];
 
+const deferredNames: ReadonlySet<string> = new Set(
+  tracepointNames.filter((name) => /^(?:hr)?timer_|^workqueue_|^rcu_/.test(name)),
+);
+
 const CALL_SITE = ' call_site=';
 const REFCNT = ' refcnt=';
+const CALL_SITE_BYTES = Buffer.from(CALL_SITE);
+const REFCNT_BYTES = Buffer.from(REFCNT);
+/** Modules and call sites known by their bytes. */
+const MOST_WORDS = 1 << 14;
 /** A reference under trace_options `fields` (since 6.4) and `trace-cmd report -R`. */
 const REF_FIELDS = /^ip=(\S+)(?: \([^)]*\))? refcnt=(?:(-?\d+)|0x[0-9a-f]+ \((-?\d+)\)) name=(\S+)\s*$/;
 const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
 const REQUEST = /^(.+) wait=([01]) call_site=(.+?)\s*$/;
 const OBJECT = /(?:^|\s)(?:timer|hrtimer|work struct|rhp)[= ]?(?:0x)?([0-9a-f]+)/;
-const DEFERRED = /^(?:hr)?timer_|^workqueue_|^rcu_/;
 const QUEUE = / workqueue=(\S+)/;
 const BARE = /^(?:0x)?[0-9a-f]{8,16}$/;
 /** `srcu` and `rcu_tasks` have queues of their own, with callbacks of the same kind. */
@@ -103,6 +121,8 @@ const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|O
  */
 export function createEventReader(returnOrder: 'caller-first' | 'function-first'): EventReader {
   const code = createCodeTable();
+  const codeOf = createByteTable(code, MOST_WORDS);
+  const moduleOf = createByteTable((name) => name, MOST_WORDS);
   /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
   const watched = new Set<string>();
   const dumping = new Set<number>();
@@ -226,13 +246,32 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   }
 
   return {
-    wants(name, body) {
-      if (name.startsWith('module_')) return true;
+    wants(name, bytes, from, to) {
       if (name === 'sched_waking' || name === 'sched_wakeup') return unloading > 0;
-      if (!DEFERRED.test(name) || watched.size > 0) return true;
-      return body.includes(' [')
-        ? /func(?:tion)?[=:]? ?\S+ \[/.test(body)
-        : /func(?:tion)?[=:]? ?(?:0x)?[0-9a-f]{8}/.test(body);
+      if (watched.size > 0 || !deferredNames.has(name)) return true;
+      return mayBeInModule(bytes, from, to);
+    },
+
+    reference(kind, bytes, from, to, head) {
+      let siteAt = from;
+      while (siteAt < to && bytes[siteAt] !== SPACE) siteAt++;
+      let countAt = to - 1;
+      let refcnt = 0;
+      let unit = 1;
+      for (let digit = bytes[countAt]! - 48; digit >= 0 && digit <= 9; digit = bytes[--countAt]! - 48) {
+        refcnt += digit * unit;
+        unit *= 10;
+      }
+      countAt -= REFCNT.length - 1;
+      const callSiteAt = siteAt + CALL_SITE.length;
+      if (siteAt === from || unit === 1 || callSiteAt >= countAt) return undefined;
+      if (!standsAt(CALL_SITE_BYTES, bytes, siteAt) || !standsAt(REFCNT_BYTES, bytes, countAt))
+        return undefined;
+      const callSite = codeOf(bytes, callSiteAt, countAt);
+      if (callSite === undefined) return undefined;
+      const module = moduleOf(bytes, from, siteAt);
+      const { line, ts, cpu, pid, comm, context } = head;
+      return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, module, callSite, refcnt };
     },
 
     tracepoint(name, body, head) {
@@ -359,6 +398,33 @@ export function armedCallback(
   // A pointer to a function points at its start: with an offset it was looked up after the module had gone.
   if ((callback.offset ?? 0) > 0) return undefined;
   return { object: object.replace(/^0x/, ''), fn: callback };
+}
+
+const FUNC = Buffer.from('func');
+const F = 0x66;
+
+/** Is a function printed, as a module's or as an address that may be in one? `function=foo_expire [foo]`. */
+function mayBeInModule(bytes: Buffer, from: number, to: number): boolean {
+  let at = from;
+  while (at < to && (bytes[at] !== F || !standsAt(FUNC, bytes, at))) at++;
+  // func=, func: , function=, function
+  while (at < to && isNameByte(bytes[at]!)) at++;
+  if (at + 1 < to && bytes[at + 1] === SPACE) at++;
+  const start = at + 1;
+  for (at = start; at < to && bytes[at] !== SPACE; ) at++;
+  return (at + 1 < to && bytes[at + 1] === OPEN_BRACKET) || isAddress(bytes, start, at);
+}
+
+function isAddress(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from < 8) return false;
+  const start = bytes[from + 1] === 0x78 /* 0x… */ ? from + 2 : from;
+  let at = start;
+  while (at < to && isHexDigit(bytes[at]!)) at++;
+  return at - start >= 8;
+}
+
+function isHexDigit(c: number): boolean {
+  return (c >= 0x30 && c <= 0x39) || (c >= 0x61 && c <= 0x66);
 }
 
 /** The parenthesis that ends what was probed: followed by the arguments or by nothing. */

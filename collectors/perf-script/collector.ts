@@ -131,7 +131,7 @@ function createParser(sink: Sink): Parser {
     const body = bytes.toString('latin1', found.bodyAt, end);
     // A probe of one's own may bear the name of a tracepoint, in another system.
     const isProbe = mayBeProbe && PROBED.test(body);
-    if (!isProbe && (!known.has(name) || !reader.wants(name, body))) return;
+    if (!isProbe && (!known.has(name) || !reader.wants(name, bytes, found.bodyAt, end))) return;
     if (isProbe && endsInString(body)) {
       torn = { line, text: bytes.toString('latin1', start, end), parts: 1 };
       return;

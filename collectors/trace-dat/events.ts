@@ -37,6 +37,9 @@ export interface EventDecoder {
 
 type Decode = (head: Head) => Read;
 
+/** A waking needs no body to be judged. */
+const NO_BYTES = Buffer.alloc(0);
+
 const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze({});
 /** What a return probe puts in place of the address that it hides. */
 const TRAMPOLINE =
@@ -226,7 +229,9 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
         const target = fields.get('pid');
         if (target === undefined) return undefined;
         return (head) =>
-          reader.wants(name, '') ? reader.tracepoint(name, `pid=${number(target)}`, head) : undefined;
+          reader.wants(name, NO_BYTES, 0, 0)
+            ? reader.tracepoint(name, `pid=${number(target)}`, head)
+            : undefined;
       }
       case 'sched_process_exit':
       case 'sched_process_exec':

@@ -7,6 +7,7 @@
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event, ExecContext } from '../../src/model/event.ts';
+import { createByteTable } from '../byte-table.ts';
 import { createEventReader, type Head, type Read, tracepointNames } from '../event-text.ts';
 import { contextOf, isNameByte, standsAt, TRACING_FRAME } from '../record-header.ts';
 
@@ -17,6 +18,14 @@ const LATENCY_DASH = 8;
 
 /** Spellings of comm kept at a time; a hostile trace has a new one in every line. */
 const MOST_COMMS = 1 << 16;
+const MOST_FRAMES = 1 << 14;
+
+/** Where the default layout has its parts, while pids have up to seven digits and the uptime five:
+ *  `            bash-132     [000] ...1.     9.103915: module_get: …`. */
+const CPU_AT = 25;
+const FLAGS_AT = 31;
+const TIME_AT = 37;
+const BODY_AT = 51;
 
 const SPACE = 0x20;
 const MINUS = 0x2d;
@@ -25,6 +34,8 @@ const COLON = 0x3a;
 const OPEN = 0x28;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+
+const FRAME = Buffer.from(' => ');
 
 const RECORD_HINT = '"COMM-PID [CPU] FLAGS TIME: EVENT: …"';
 //                      +- pid      +- tgid                 +- cpu        +- flags      +- time              +- body
@@ -98,7 +109,11 @@ function sniff(head: string): Sniffed {
 function createParser(sink: Sink): Parser {
   const reader = createEventReader('caller-first');
   const known = nameIndex(tracepointNames);
-  const comms = new Map<string, string>();
+  const comm = createByteTable(
+    (latin1) => Buffer.from(latin1, 'latin1').toString('utf8').trimStart(),
+    MOST_COMMS,
+  );
+  const frame = createByteTable((latin1) => (TRACING_FRAME.test(latin1) ? undefined : latin1), MOST_FRAMES);
   /** For stacks: they follow their event as a record of their own, perhaps after other CPUs' records. */
   const lastOfCpu = new Map<number, Event>();
   /** The stack being read, if the lines just above belong to one that is wanted. */
@@ -108,15 +123,19 @@ function createParser(sink: Sink): Parser {
   let latency = false;
   let clockKnown = false;
   let latest = 0;
+  /** The latest record that was skipped. Two small integers, since writing a larger number here takes memory. */
+  let skippedSeconds = 0;
+  let skippedMicros = 0;
 
-  function comm(latin1: string): string {
-    let text = comms.get(latin1);
-    if (text === undefined) {
-      if (comms.size >= MOST_COMMS) comms.clear();
-      text = Buffer.from(latin1, 'latin1').toString('utf8').trimStart();
-      comms.set(latin1, text);
-    }
-    return text;
+  function commOf(latin1: string): string {
+    const bytes = Buffer.from(latin1, 'latin1');
+    return comm(bytes, 0, bytes.length);
+  }
+
+  function keep(event: Event): void {
+    frames = undefined;
+    lastOfCpu.set(event.cpu, event);
+    sink.event(event);
   }
 
   function place(head: Head, read: Read, text: () => string, bodyAt: number): void {
@@ -124,8 +143,7 @@ function createParser(sink: Sink): Parser {
     if (read === undefined) {
       lastOfCpu.delete(head.cpu);
     } else if ('kind' in read) {
-      lastOfCpu.set(head.cpu, read);
-      sink.event(read);
+      keep(read);
     } else {
       sink.bad({ line: head.line, column: bodyAt + read.at + 1, message: read.message, text: text() });
       // With hash-ptr off some kernels print nothing of an event, not even its newline: the next record follows.
@@ -184,7 +202,7 @@ function createParser(sink: Sink): Parser {
       ts: nanoseconds(time!),
       cpu: Number(cpu),
       pid: Number(pid),
-      comm: comm(text.slice(0, dash)),
+      comm: commOf(text.slice(0, dash)),
       context: contextOf(flags?.charCodeAt(2)),
     };
     body(head, rest!, () => text, dash + whole.length - rest!.length);
@@ -201,7 +219,7 @@ function createParser(sink: Sink): Parser {
         ts: Number(time) * (us === undefined ? 1 : 1000),
         cpu: Number(cpu),
         pid: Number(pid),
-        comm: comm(text.slice(0, LATENCY_DASH)),
+        comm: commOf(text.slice(0, LATENCY_DASH)),
         context: contextOf(flags!.charCodeAt(2)),
       };
       body(head, rest!, () => text, LATENCY_DASH + whole.length - rest!.length);
@@ -216,10 +234,46 @@ function createParser(sink: Sink): Parser {
       ts: Number(ms) * 1e6 + Number(fraction) * 1e3,
       cpu: Number(cpu),
       pid: Number(pid),
-      comm: comm(name!),
+      comm: commOf(name!),
       context: 'unknown',
     };
     body(head, rest!, () => text, text.length - rest!.length);
+    return true;
+  }
+
+  /**
+   * Most lines of a system-wide capture: records of other events, in the usual columns. No more of them is looked at
+   * than tells that. False where a closer look is needed.
+   */
+  function skip(bytes: Buffer, start: number, end: number): boolean {
+    const bodyAt = start + BODY_AT;
+    if (
+      bodyAt + 2 > end ||
+      bytes[bodyAt - 1] !== SPACE ||
+      bytes[bodyAt - 2] !== COLON ||
+      bytes[bodyAt - 9] !== DOT ||
+      bytes[start + DASH] !== MINUS ||
+      bytes[start + CPU_AT] !== OPEN_BRACKET ||
+      bytes[start + CPU_AT + 4] !== CLOSE_BRACKET ||
+      bytes[start + FLAGS_AT - 1] !== SPACE ||
+      bytes[start + TIME_AT - 1] !== SPACE
+    ) {
+      return false;
+    }
+    let at = bodyAt;
+    while (NAME[bytes[at]!] === 1) at++;
+    if (at === bodyAt || at + 2 >= end || bytes[at] !== COLON || bytes[at + 2] === OPEN) return false;
+    const tracepoint = known.find(bytes, bodyAt, at);
+    if (tracepoint !== undefined && reader.wants(tracepoint, bytes, at + 2, end)) return false;
+    const seconds = digits(bytes, start + TIME_AT, bodyAt - 9);
+    const micros = digits(bytes, bodyAt - 8, bodyAt - 2);
+    if (seconds < 0 || micros < 0) return false;
+    if (seconds > skippedSeconds || (seconds === skippedSeconds && micros > skippedMicros)) {
+      skippedSeconds = seconds;
+      skippedMicros = micros;
+    }
+    if (lastOfCpu.size > 0) lastOfCpu.delete(digits(bytes, start + CPU_AT + 1, start + CPU_AT + 4));
+    frames = undefined;
     return true;
   }
 
@@ -277,11 +331,9 @@ function createParser(sink: Sink): Parser {
     if (ts > latest) latest = ts;
     at += 2;
 
-    let hash = 0;
     let nameEnd = at;
-    for (let c = bytes[nameEnd]!; isNameByte(c); c = bytes[++nameEnd]!) hash = (Math.imul(hash, 31) + c) | 0;
-    const tracepoint =
-      bytes[nameEnd] === COLON && nameEnd < end ? known.find(hash, bytes, at, nameEnd) : undefined;
+    while (NAME[bytes[nameEnd]!] === 1) nameEnd++;
+    const tracepoint = bytes[nameEnd] === COLON && nameEnd < end ? known.find(bytes, at, nameEnd) : undefined;
     const dynamic = bytes[nameEnd] === COLON && bytes[nameEnd + 1] === SPACE && bytes[nameEnd + 2] === OPEN;
     const special = bytes[at] === 0x3c /* <stack trace> */ || known.isSyscall(bytes, at);
     if (tracepoint === undefined && !dynamic && !special) {
@@ -291,19 +343,43 @@ function createParser(sink: Sink): Parser {
     }
 
     const restAt = tracepoint === undefined ? at : Math.min(nameEnd + 2, end);
-    const rest = bytes.toString('latin1', restAt, end);
-    if (tracepoint !== undefined && !reader.wants(tracepoint, rest)) {
+    if (tracepoint !== undefined && !reader.wants(tracepoint, bytes, restAt, end)) {
       lastOfCpu.delete(cpu);
       frames = undefined;
       return true;
     }
     if (!clockKnown) nanoseconds(bytes.toString('latin1', timeAt, bytes.indexOf(COLON, timeAt)));
-    const name = comm(bytes.toString('latin1', start, start + DASH));
-    const head: Head = { line, ts, cpu, pid, comm: name, context };
+    const head: Head = { line, ts, cpu, pid, comm: comm(bytes, start, start + DASH), context };
+    if (tracepoint === 'module_get' || tracepoint === 'module_put') {
+      const event = reader.reference(tracepoint, bytes, restAt, end, head);
+      if (event !== undefined) {
+        keep(event);
+        return true;
+      }
+    }
+    readBody(head, tracepoint, bytes, start, restAt, end);
+    return true;
+  }
+
+  /** By itself, since what a closure sees lies in memory and not in registers: reading headers would be slower. */
+  function readBody(
+    head: Head,
+    tracepoint: string | undefined,
+    bytes: Buffer,
+    start: number,
+    restAt: number,
+    end: number,
+  ): void {
+    const rest = bytes.toString('latin1', restAt, end);
     const whole = () => bytes.toString('latin1', start, end);
     if (tracepoint === undefined) body(head, rest, whole, restAt - start);
     else place(head, reader.tracepoint(tracepoint, rest, head), whole, restAt - start);
-    return true;
+  }
+
+  function readFrame(bytes: Buffer, from: number, to: number): void {
+    if (frames === undefined) return;
+    const name = frame(bytes, from, to);
+    if (name !== undefined) frames.push(name);
   }
 
   function header(text: string): void {
@@ -330,7 +406,13 @@ function createParser(sink: Sink): Parser {
   return {
     line(bytes, start, endWithCr, line) {
       const end = endWithCr > start && bytes[endWithCr - 1] === 0x0d ? endWithCr - 1 : endWithCr;
-      if (torn === undefined && !latency && readFast(bytes, start, end, line)) return;
+      if (torn === undefined) {
+        if (standsAt(FRAME, bytes, start)) {
+          readFrame(bytes, start + FRAME.length, end);
+          return;
+        }
+        if (!latency && (skip(bytes, start, end) || readFast(bytes, start, end, line))) return;
+      }
       const text = bytes.toString('latin1', start, end);
       if (torn !== undefined) {
         const { line: firstLine, text: firstText } = torn;
@@ -342,8 +424,7 @@ function createParser(sink: Sink): Parser {
       }
       const mark = FRAME_MARK.exec(text);
       if (mark !== null) {
-        const frame = text.slice(mark[0].length);
-        if (frames !== undefined && !TRACING_FRAME.test(frame)) frames.push(frame);
+        readFrame(bytes, start + mark[0].length, end);
         return;
       }
       if (text.trim() === '' || text.startsWith('##### CPU ')) return;
@@ -373,7 +454,8 @@ function createParser(sink: Sink): Parser {
     },
     end() {
       if (torn !== undefined) giveUp(torn.line, torn.text);
-      if (latest > 0) sink.facts({ end: latest });
+      const end = Math.max(latest, skippedSeconds * 1e9 + skippedMicros * 1000);
+      if (end > 0) sink.facts({ end });
     },
   };
 }
@@ -381,22 +463,42 @@ function createParser(sink: Sink): Parser {
 /** Nanoseconds per unit of the last digit, by number of fraction digits. */
 const SCALE: readonly (number | undefined)[] = [...Array(6).fill(undefined), 1000, 100, 10, 1];
 
+/** Up to nine digits, perhaps behind spaces; -1 when they are none. */
+function digits(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  while (bytes[at] === SPACE) at++;
+  let value = at < to ? 0 : -1;
+  for (; at < to; at++) {
+    const digit = bytes[at]! - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Which bytes may be in the name of an event. */
+const NAME = Uint8Array.from({ length: 256 }, (_, c) => (isNameByte(c) ? 1 : 0));
+
 /** Finds a name in bytes without making a string of it. */
 function nameIndex(list: readonly string[]) {
-  const byHash = new Map<number, { readonly name: string; readonly bytes: Buffer }>();
+  // Told apart by their ends and their length, nearly all other names need no comparison.
+  const slots: { readonly name: string; readonly bytes: Buffer }[][] = Array.from({ length: 256 }, () => []);
+  const slotOf = (first: number, last: number, length: number) => (first * 5 + last * 11 + length) & 255;
   for (const name of list) {
-    let hash = 0;
-    for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) | 0;
-    byHash.set(hash, { name, bytes: Buffer.from(name) });
+    const bytes = Buffer.from(name);
+    slots[slotOf(bytes[0]!, bytes.at(-1)!, bytes.length)]!.push({ name, bytes });
   }
   const sys = Buffer.from('sys_');
   return {
     names: new Set(list),
-    find(hash: number, bytes: Buffer, start: number, end: number): string | undefined {
-      const entry = byHash.get(hash);
-      return entry?.bytes.length === end - start && standsAt(entry.bytes, bytes, start)
-        ? entry.name
-        : undefined;
+    find(bytes: Buffer, start: number, end: number): string | undefined {
+      if (start === end) return undefined;
+      const slot = slots[slotOf(bytes[start]!, bytes[end - 1]!, end - start)]!;
+      for (let i = 0; i < slot.length; i++) {
+        const { name, bytes: spelling } = slot[i]!;
+        if (spelling.length === end - start && standsAt(spelling, bytes, start)) return name;
+      }
+      return undefined;
     },
     isSyscall(bytes: Buffer, at: number): boolean {
       return standsAt(sys, bytes, at);

@@ -45,7 +45,7 @@ export async function readCapture(
   while (size < HEAD) {
     const { value, done } = await chunks.next();
     if (done === true) break;
-    first.push(value);
+    first.push(Buffer.from(value));
     size += value.length;
   }
   const head = Buffer.concat(first);

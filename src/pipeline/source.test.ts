@@ -19,7 +19,7 @@ async function contents(bytes: Buffer, name = 'capture'): Promise<Contents> {
   writeFileSync(path, bytes);
   const chunks: Buffer[] = [];
   const source = await openSource(path);
-  for await (const chunk of source.chunks) chunks.push(chunk);
+  for await (const chunk of source.chunks) chunks.push(Buffer.from(chunk));
   return { text: Buffer.concat(chunks).toString(), cut: source.progress.cut };
 }
 
@@ -35,6 +35,15 @@ test('a capture is read as it is, or unpacked by its magic', async () => {
   for (const packed of [Buffer.from(forty), gzipSync(forty), ZSTD, XZ, XZ])
     expect(await contents(packed)).toEqual({ text: forty, cut: undefined });
   expect((await contents(Buffer.concat([XZ, XZ]))).text).toBe(forty.repeat(2));
+});
+
+test('chunks are only lent, and unpackers are not disturbed by that', async () => {
+  const lines = Array.from({ length: 100_000 }, (_, i) => `line ${i * 7919}\n`).join('');
+  expect((await contents(Buffer.from(lines))).text).toBe(lines);
+  // Random enough to fill several chunks when packed.
+  const packed = gzipSync(lines, { level: 1 });
+  expect(packed.length).toBeGreaterThan(2 << 17);
+  expect((await contents(packed)).text).toBe(lines);
 });
 
 test('of a packed file that is cut off, what is there is read and the rest told', async () => {

@@ -1,5 +1,5 @@
 /** Bytes of a capture, whatever it is packed in. */
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { UserError } from '../model/errors.ts';
 import { unpack } from './unpack.ts';
@@ -17,6 +17,7 @@ export interface Progress {
 }
 
 export interface Source {
+  /** Only lent until the next one is asked for: what is kept must be copied. */
   readonly chunks: AsyncIterable<Buffer>;
   readonly progress: Progress;
   /** Where the same bytes lie, if they do so in a plain file. A packed one is found to be so when it is read. */
@@ -37,12 +38,32 @@ export async function openSource(path: string): Promise<Source> {
       throw new UserError('noinput', `${path}: ${reason(error)}`);
     }
   }
-  const raw = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK });
-  const plain = path !== '-' && progress.total !== undefined;
+  const isFile = path !== '-' && progress.total !== undefined;
+  const raw = isFile
+    ? readFile(path)
+    : path === '-'
+      ? process.stdin
+      : createReadStream(path, { highWaterMark: CHUNK });
   const chunks = unpack(path, counted(path, raw, progress), CHUNK, (reason) => {
     progress.cut = reason;
   });
-  return { chunks, progress, ...(plain ? { file: path } : {}) };
+  return { chunks, progress, ...(isFile ? { file: path } : {}) };
+}
+
+/** On the spot and into one buffer: a stream gives each chunk new memory and a round through the event loop, which
+ *  costs more than skipping what is in it. */
+async function* readFile(path: string): AsyncGenerator<Buffer> {
+  const file = openSync(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK);
+    for (;;) {
+      const length = readSync(file, buffer, 0, CHUNK, null);
+      if (length === 0) return;
+      yield buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function* counted(

@@ -40,7 +40,7 @@ export async function* unpack(
   }
   let unpacked = 0;
   try {
-    for await (const bytes of UNPACKERS[packing](all, chunk)) {
+    for await (const bytes of UNPACKERS[packing](copied(all), chunk)) {
       unpacked += bytes.length;
       yield bytes;
     }
@@ -55,6 +55,11 @@ export async function* unpack(
 async function* from(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   yield first;
   yield* rest;
+}
+
+/** Unpackers work on what they were given while the next chunk is read. */
+async function* copied(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 async function* unzstd(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
