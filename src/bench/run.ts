@@ -8,6 +8,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Quick ones are run so often for one measurement: the kernel counts in hundredths of a second. */
   readonly times?: number;
+  /** Seconds after which it is stopped; without, it is waited for. */
+  readonly patience?: number;
 }
 
 export interface Cost {
@@ -15,6 +17,8 @@ export interface Cost {
   readonly cpu: number;
   /** Bytes that were resident at most. */
   readonly peak: number;
+  /** Whether it took longer than there was patience for. */
+  readonly stopped: boolean;
 }
 
 export interface Pair {
@@ -37,8 +41,13 @@ export async function run(command: Command): Promise<Cost> {
   const { times = 1 } = command;
   const before = childrenCpu();
   let peak = 0;
-  for (let i = 0; i < times; i++) peak = Math.max(peak, await once(command));
-  return { cpu: (childrenCpu() - before) / times, peak };
+  let stopped = false;
+  for (let i = 0; i < times && !stopped; i++) {
+    const one = await once(command);
+    peak = Math.max(peak, one.peak);
+    stopped = one.stopped;
+  }
+  return { cpu: (childrenCpu() - before) / times, peak, stopped };
 }
 
 /** In turn, so that what else the machine does meets both alike. */
@@ -77,18 +86,21 @@ export async function runInto(path: string, { file, args }: Command): Promise<vo
   }
 }
 
-async function once({ file, args }: Command): Promise<number> {
-  const child = spawn(file, args, { stdio: 'ignore' });
+async function once({ file, args, patience = 0 }: Command): Promise<Omit<Cost, 'cpu'>> {
+  const child = spawn(file, args, { stdio: 'ignore', timeout: patience * 1000, killSignal: 'SIGKILL' });
   let peak = 0;
   const look = setInterval(() => {
     peak = Math.max(peak, residentPeak(child.pid));
   }, LOOK_MS);
   try {
     await ended(child, `${file} ${args.join(' ')}`);
+  } catch (error) {
+    if (patience === 0 || child.signalCode !== 'SIGKILL') throw error;
+    return { peak, stopped: true };
   } finally {
     clearInterval(look);
   }
-  return peak;
+  return { peak, stopped: false };
 }
 
 function ended(child: ReturnType<typeof spawn>, what: string): Promise<void> {
