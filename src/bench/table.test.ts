@@ -39,6 +39,6 @@ test('what was missing and what failed is said', () => {
 
 test('cells of the Markdown table hold no bar of their own', () => {
   expect(toMarkdown(results, [])).toContain(
-    '| P2 | a \\| b | 10⁵ events | 2.50× | 2.00 to 3.25 | ≤ 3.00× | yes |',
+    '| P2  | a \\| b   | 10⁵ events | 2.50×      | 2.00 to 3.25 | ≤ 3.00× | yes |',
   );
 });

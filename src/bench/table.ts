@@ -59,22 +59,25 @@ export function toText(results: Results): string {
 }
 
 export function toMarkdown(results: Results, bars: readonly Bar[]): string {
-  const escaped = (text: string) => text.replaceAll('|', '\\|');
-  const line = (parts: readonly string[]) => `| ${parts.map(escaped).join(' | ')} |`;
   return [
-    line(HEAD),
-    line(HEAD.map(() => '---')),
-    ...results.rows.map((row) => line(cells(row))),
+    ...markdownTable([HEAD, ...results.rows.map(cells)]),
     '',
-    ...remarks(results).flatMap((remark) => [`- ${remark}`]),
+    ...remarks(results).map((remark) => `- ${remark}`),
     '',
     'What was promised:',
     '',
-    line(['#', 'what', 'bar']),
-    line(['---', '---', '---']),
-    ...bars.map(({ id, what, promise }) => line([id, what, promise])),
+    ...markdownTable([['#', 'what', 'bar'], ...bars.map(({ id, what, promise }) => [id, what, promise])]),
     '',
   ].join('\n');
+}
+
+/** @param rows the first is the head */
+function markdownTable(rows: readonly (readonly string[])[]): string[] {
+  const [head, ...rest] = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head!.map((_, column) => Math.max(3, ...[head!, ...rest].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [line(head!), line(widths.map((width) => '-'.repeat(width))), ...rest.map(line)];
 }
 
 function remarks({ date, machine, rounds, missing, rows, failed }: Results): string[] {

@@ -28,7 +28,8 @@ async function readDocument(path: string, source: AsyncIterable<Buffer>): Promis
   const chunks: Buffer[] = [];
   let decided = false;
   for await (const chunk of source) {
-    chunks.push(chunk);
+    // Only lent.
+    chunks.push(Buffer.from(chunk));
     if (decided) continue;
     const head = Buffer.concat(chunks).toString('utf8').trimStart();
     if (head === '') continue;
