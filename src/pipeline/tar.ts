@@ -1,8 +1,16 @@
 /** A capture directory that somebody packed with tar, compressed or not. */
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { UserError } from '../model/errors.ts';
 import { MANIFEST_FILE } from '../model/manifest.ts';
 import { openSource } from './source.ts';
@@ -65,17 +73,17 @@ export async function unpackTar(path: string): Promise<Unpacked | undefined> {
 
 async function copy(blocks: Blocks, size: number, target: string | undefined, path: string): Promise<void> {
   if (target !== undefined) mkdirSync(dirname(target), { recursive: true });
-  const out = target === undefined ? undefined : createWriteStream(target);
-  let left = size;
-  while (left > 0) {
-    const piece = await blocks.read(Math.min(left, PIECE));
-    if (piece.length === 0) throw damaged(path);
-    left -= piece.length;
-    if (out?.write(piece) === false) await new Promise<void>((resolve) => out.once('drain', () => resolve()));
-  }
-  if (out !== undefined) {
-    out.end();
-    await finished(out);
+  const file = target === undefined ? undefined : openSync(target, 'w');
+  try {
+    let left = size;
+    while (left > 0) {
+      const piece = await blocks.read(Math.min(left, PIECE));
+      if (piece.length === 0) throw damaged(path);
+      left -= piece.length;
+      if (file !== undefined) writeSync(file, piece);
+    }
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
   await blocks.read((BLOCK - (size % BLOCK)) % BLOCK);
 }
@@ -96,7 +104,8 @@ function createBlocks(chunks: AsyncIterable<Buffer>): Blocks {
       while (held.length < size) {
         const { value, done } = await source.next();
         if (done === true) break;
-        held = held.length === 0 ? value : Buffer.concat([held, value]);
+        // A chunk is only lent.
+        held = Buffer.concat([held, value]);
       }
       const taken = held.subarray(0, size);
       held = held.subarray(size);
