@@ -59,7 +59,8 @@ export function createFileTracker(): FileTracker {
   }
 
   function tookIn(pid: number, name: string): void {
-    const stem = OPEN_NAME.exec(name)?.[1];
+    // Called for every get: most end otherwise.
+    const stem = name.endsWith('_open') ? OPEN_NAME.exec(name)?.[1] : undefined;
     if (stem === undefined) return;
     if (openers.size >= REMEMBERED) openers.clear();
     openers.add(`${pid} ${stem}`);

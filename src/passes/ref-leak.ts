@@ -85,8 +85,9 @@ function judge(
 ): Finding | undefined {
   if (site.open.size === 0 || !mayLeak(site)) return undefined;
   const leaked: { reference: Reference; reason: Reason }[] = [];
+  const newest = [...site.open].at(-1);
   for (const reference of site.open) {
-    const reason = whyLeaked(ledger, reference, site, incarnation, refused);
+    const reason = whyLeaked(ledger, reference, site, incarnation, refused, reference === newest);
     if (reason !== undefined) leaked.push({ reference, reason });
     if (leaked.length >= 1000) break;
   }
@@ -146,6 +147,7 @@ function whyLeaked(
   site: TakingSite,
   incarnation: Incarnation,
   refused: readonly Unload[],
+  isNewest: boolean,
 ): Reason | undefined {
   const { get, within, missedBy } = reference;
   if (missedBy !== undefined) {
@@ -167,11 +169,14 @@ function whyLeaked(
     };
   }
   const held = ledger.now - get.ts;
-  const wasRefused = refused.find(
-    (unload) =>
-      unload.start.seq > get.seq && (unload.incarnation === undefined || unload.incarnation === incarnation),
-  );
-  const proof = wasRefused === undefined ? [] : [evidence('delete_module is refused', wasRefused.start)];
+  const proof = (): Evidence[] => {
+    const wasRefused = refused.find(
+      (unload) =>
+        unload.start.seq > get.seq &&
+        (unload.incarnation === undefined || unload.incarnation === incarnation),
+    );
+    return wasRefused === undefined ? [] : [evidence('delete_module is refused', wasRefused.start)];
+  };
   if (
     site.family === 'own' &&
     site.puts >= HABIT &&
@@ -181,11 +186,11 @@ function whyLeaked(
     return {
       certain: false,
       text: `all ${site.puts} others from there came back within ${duration(site.longestHold)}, by the task that took them`,
-      proof,
+      proof: proof(),
     };
   }
-  if ([...site.open].at(-1) !== reference) return undefined;
-  return shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof);
+  // Of the site as a whole, and so told once.
+  return isNewest ? (shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof())) : undefined;
 }
 
 /**
