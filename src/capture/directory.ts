@@ -26,13 +26,19 @@ export interface Appender {
 const HELD = 1 << 22;
 
 export interface CaptureDirectory {
-  readonly path: string;
   append(name: string): Appender;
   /** A whole file, at once. */
   put(name: string, text: string): void;
   /** In place of the one before; whoever reads sees the one or the other. */
   manifest(manifest: Manifest): void;
 }
+
+/** For a recording that only somebody who watches it sees. */
+export const nowhere: CaptureDirectory = {
+  append: () => ({ write() {}, flush() {}, close() {} }),
+  put() {},
+  manifest() {},
+};
 
 /** @throws UserError where it cannot be made, or holds something */
 export function createDirectory(path: string): CaptureDirectory {
@@ -48,7 +54,6 @@ export function createDirectory(path: string): CaptureDirectory {
   }
 
   return {
-    path,
     append(name) {
       const fd = openSync(join(path, name), 'a');
       let held: Buffer[] = [];

@@ -89,6 +89,27 @@ describe('a recording', () => {
     expect(readManifest(join(folder, 'run'))?.state).toBe('failed');
   });
 
+  test('for somebody who watches it ends when told to, and writes nothing', async () => {
+    kernel.inInstances('trace_pipe', LOADED);
+    let seen = '';
+    let stop: () => void = () => {};
+    const until = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const { manifest } = await recording([], {
+      directory: undefined,
+      until,
+      onText(text) {
+        seen += text.toString('latin1');
+        stop();
+      },
+    });
+    expect(seen).toBe(LOADED);
+    expect(manifest.state).toBe('complete');
+    expect(kernel.list(`${TRACEFS}/instances`)).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('ends when its time is over', async () => {
     const { manifest } = await recording([], { seconds: 0.2 });
     expect(manifest.command).toBeNull();

@@ -1,7 +1,7 @@
 /** One recording, from the first probe to the last file. */
 import { UserError } from '../model/errors.ts';
 import { MANIFEST, type Manifest, type Plan } from '../model/manifest.ts';
-import { createDirectory } from './directory.ts';
+import { createDirectory, nowhere } from './directory.ts';
 import type { Kernel } from './kernel.ts';
 import { openKernelLog } from './kernel-log.ts';
 import { watchModules } from './module-watch.ts';
@@ -10,15 +10,20 @@ import type { Session } from './session.ts';
 import type { Survey } from './survey.ts';
 
 export interface RecordOptions {
-  readonly directory: string;
+  /** Absent: nothing is kept. */
+  readonly directory?: string | undefined;
   readonly backend: Manifest['backend'];
   /** Begins to record, once nothing can stop us from ending it. */
   readonly open: () => Session;
   /** Recorded while it runs; otherwise until `seconds` are over or somebody says stop. */
   readonly command?: readonly string[] | undefined;
   readonly seconds?: number | undefined;
+  /** Ends it, as a signal does. */
+  readonly until?: Promise<void> | undefined;
   /** Of modlife. */
   readonly version: string;
+  /** Each piece of the stream, as it comes. */
+  readonly onText?: ((text: Buffer) => void) | undefined;
   /** All is set up, and what happens from now on is recorded. */
   readonly onReady?: (() => void) | undefined;
 }
@@ -41,9 +46,9 @@ export async function record(
   kernel: Kernel,
   survey: Survey,
   plan: Plan,
-  { directory: path, backend, open, command, seconds, version, onReady }: RecordOptions,
+  { directory: path, backend, open, command, seconds, until: told, version, onText, onReady }: RecordOptions,
 ): Promise<Recorded> {
-  const directory = createDirectory(path);
+  const directory = path === undefined ? nowhere : createDirectory(path);
   // Before the first probe is set: what ends us from now on must not leave it behind.
   const stop = stopper();
   const session = open();
@@ -116,6 +121,7 @@ export async function record(
     streamed = session.stream((text) => {
       trace.write(text);
       watch.read(text);
+      onText?.(text);
     });
     streamed.catch(fail);
     await session.ready;
@@ -124,11 +130,12 @@ export async function record(
     onReady?.();
     if (command !== undefined) running = await runCommand(command);
     stop.forward = running;
-    ended = await until(running, Promise.race([stop.asked, failed]), failed, seconds);
+    const asked = Promise.race([stop.asked, failed, ...(told === undefined ? [] : [told])]);
+    ended = await until(running, asked, failed, seconds);
     if (manifest.command !== null && ended !== undefined) {
       manifest.command = { ...manifest.command, ...ended };
     }
-    if (trouble !== undefined) throw cannotGoOn(path, trouble);
+    if (trouble !== undefined) throw cannotGoOn(path ?? 'what happens', trouble);
     state = 'complete';
   } finally {
     clearInterval(timer);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Finding, reportSchema } from '../model/report.ts';
+import { tailLineSchema } from '../model/tail-lines.ts';
 import { type Boot, boot, buildGuest, type Recorder } from '../testing/lab.ts';
 import { runCli } from '../testing/run-cli.ts';
 
@@ -96,10 +97,35 @@ describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
     expect(readFileSync(join(both.folder('ref-leak:fixed'), 'status'), 'utf8')).toBe('0\n');
     expect(readFileSync(join(both.folder('ref-leak'), 'status'), 'utf8')).toBe('1\n');
     const verdict = readFileSync(join(both.folder('ref-leak'), 'verdict.txt'), 'utf8');
-    expect(verdict).toMatch(/^error +ref-leak +in teach_ref_leak/m);
+    expect(verdict).toMatch(/^error +ref-leak +observed +teach_ref_leak_write/m);
     both.remove();
   });
+
+  test.skipIf(because !== undefined || !hasCapture)('tail --live tells while it happens', ({ skip }) => {
+    const watched = boot(kernel, 'live', ['ref-leak', 'release-after-exit:lucky']);
+    const reason = watched.skipped('ref-leak');
+    if (reason !== undefined) skip(reason);
+    const leak = toldIn(watched, 'ref-leak');
+    expect(leak.map(summary)).toEqual([
+      expect.stringMatching(/^warning possible ref-leak in teach_ref_leak: /),
+      expect.stringMatching(/^error observed ref-leak in teach_ref_leak: /),
+    ]);
+    const race = toldIn(watched, 'release-after-exit:lucky');
+    expect(race.map(summary)).toEqual([
+      expect.stringMatching(/^warning predicted release-after-exit in teach_kobject: /),
+    ]);
+    watched.remove();
+  });
 });
+
+/** The findings that were told, provisional or not, notes left out, before the summary at the end. */
+function toldIn(from: Boot, job: string): Finding[] {
+  return readFileSync(join(from.folder(job), 'live.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => tailLineSchema.parse(JSON.parse(line)))
+    .flatMap((line) => (line.type === 'finding' && line.finding.severity !== 'note' ? [line.finding] : []));
+}
 
 /** Each of `expected` is there, and at warning or above nothing but these rules. */
 async function expectFindings(

@@ -55,13 +55,15 @@ export async function capture(command: readonly string[], options: Options, io: 
 }
 
 interface Recording extends Pick<Options, 'module' | 'backend' | 'for'> {
+  readonly until?: Promise<void>;
+  readonly onText?: (text: Buffer) => void;
   readonly onReady?: () => void;
 }
 
 export async function recordHere(
-  directory: string,
+  directory: string | undefined,
   command: readonly string[],
-  { module = [], backend = 'tracefs', for: seconds, onReady }: Recording,
+  { module = [], backend = 'tracefs', for: seconds, until, onText, onReady }: Recording,
 ): Promise<Recorded> {
   const { kernel, found } = lookAtKernel();
   const plan = planFor(backend, kernel, found, module);
@@ -74,7 +76,9 @@ export async function recordHere(
         : openTracefs(kernel, found, plan, process.pid),
     command: command.length === 0 ? undefined : command,
     seconds,
+    until,
     version: version(),
+    onText,
     onReady,
   });
 }

@@ -10,6 +10,7 @@ import { readingNotes } from '../report/reading-notes.ts';
 import { toTailLine } from '../report/tail-line.ts';
 import { toText } from '../report/text.ts';
 import { createRunner } from '../tail/run-program.ts';
+import type { Following, Listener } from '../tail/source.ts';
 import { tail } from '../tail/tail.ts';
 import { createViewMaker } from '../tail/view.ts';
 import { EXIT, statusOf } from './exit.ts';
@@ -20,6 +21,8 @@ import { idleSuppressions } from './triage-options.ts';
 
 interface TailCommand {
   readonly path: string;
+  /** How to follow it, where it is no file. */
+  readonly follow?: ((listener: Listener) => Following) | undefined;
   readonly format: string | undefined;
   readonly onlyNew: boolean | undefined;
   readonly verbose: boolean;
@@ -38,7 +41,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** @returns the exit status */
 export async function runTail(command: TailCommand, io: Io): Promise<number> {
-  const { path, format, onlyNew, verbose, failOn, exec } = command;
+  const { path, follow, format, onlyNew, verbose, failOn, exec } = command;
   const style = styleOf(io);
   const onScreen = command.shape === 'screen' && io.stdout.isTTY === true;
   const outlet = createOutlet(io, () => following.stop());
@@ -90,7 +93,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     }
   }
 
-  const following = tail({ path, format, onlyNew, references: verbose, tell });
+  const following = tail({ path, follow, format, onlyNew, references: verbose, tell });
   const views = createViewMaker(path, following.reader);
   const stop = () => following.stop();
   for (const signal of SIGNALS) process.once(signal, stop);

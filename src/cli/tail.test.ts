@@ -70,6 +70,25 @@ describe('a growing file', () => {
     expect(await ended).toEqual((await analyze([path])).report);
   });
 
+  test('may come from elsewhere than a file, and is stopped with the rest', async () => {
+    const bytes = readFileSync('samples/tracefs/6.1-get-leak.txt');
+    let stopped = 0;
+    const { stop, ended } = tail({
+      path: 'live',
+      tell: () => {},
+      follow(listener) {
+        setImmediate(() => listener.data(bytes));
+        return { flush() {}, stop: () => stopped++ };
+      },
+    });
+    await sleep(20);
+    stop();
+    const report = await ended;
+    expect(report.inputs[0]).toMatchObject({ path: 'live', format: 'tracefs', events: 330 });
+    expect(report.findings.map(({ rule }) => rule)).toContain('ref-leak');
+    expect(stopped).toBe(1);
+  });
+
   test('is read on when it is truncated or replaced, with a gap told', async () => {
     const path = join(folder, 'grow');
     writeFileSync(path, gets(1, 3));

@@ -233,7 +233,9 @@ function notRun({ passes, inputs }: Report): string {
   if (idle.length === 0) return '';
   const paths = new Set(inputs.map(({ path, capture = path }) => capture));
   const [path = '-'] = paths.size === 1 ? paths : [];
-  const doctor = `\`modlife doctor ${path === '-' ? 'CAPTURE' : path}\` says how to record them`;
+  // A live recording is no file; of this machine doctor speaks without one.
+  const of = path === '-' ? ' CAPTURE' : path === 'live' ? '' : ` ${path}`;
+  const doctor = `\`modlife doctor${of}\` says how to record them`;
   if (idle.length > REASONS)
     return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')}; ${doctor}.`;
   // The reason, without what to record.

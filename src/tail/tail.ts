@@ -2,10 +2,12 @@
 import type { Report } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
 import { createTailReader, type TailReader } from './reader.ts';
-import { type Following, follow } from './source.ts';
+import { type Following, follow, type Listener } from './source.ts';
 
 export interface TailOptions {
+  /** What it is called, and where it lies unless `follow` says otherwise. */
   readonly path: string;
+  readonly follow?: ((listener: Listener) => Following) | undefined;
   readonly format?: string | undefined;
   /** Only what comes from now on. */
   readonly onlyNew?: boolean | undefined;
@@ -85,7 +87,8 @@ export function tail(options: TailOptions): Tail {
   }
 
   guarded(() => {
-    following = follow(options.path, {
+    const source = options.follow ?? ((listener) => follow(options.path, listener));
+    following = source({
       data: (bytes) =>
         guarded(() => {
           const now = performance.now();

@@ -2,8 +2,12 @@ import { type Command, Option } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
+import { collect } from './capture.ts';
 
 interface Options extends TriageFiles {
+  live?: boolean;
+  module?: string[];
+  output?: string;
   json?: boolean;
   plain?: boolean;
   new?: boolean;
@@ -19,6 +23,13 @@ export function registerTail(program: Command, run: Run): void {
     .description('the same while it happens: a growing file, a pipe')
     .argument('[source]', 'a file that grows, a FIFO; - is stdin')
     .argument('[args...]', 'after --, options of the program that --exec names')
+    .option('--live', 'this machine, recorded as capture does; as root')
+    .option(
+      '-m, --module <name>',
+      'with --live, probe every function of this module; again for more',
+      collect,
+    )
+    .option('-o, --output <dir>', 'with --live, keep the recording there')
     .option('--from-start', 'of a file, all of it, too (the default)')
     .option('--new', 'of a file, only what comes from now on')
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
@@ -39,7 +50,8 @@ export function registerTail(program: Command, run: Run): void {
       `
 Ends with its source, or with ^C or q, and then prints what analyze would.
 
-Examples: ssh host cat /sys/kernel/tracing/trace_pipe | modlife tail
+Examples: modlife tail --live -m mydrv
+          ssh host cat /sys/kernel/tracing/trace_pipe | modlife tail
           modlife tail boot.trace --exec mail -- -s 'module bug' root`,
     )
     .action(async (source: string | undefined, args: string[], options: Options) => {
@@ -48,22 +60,37 @@ Examples: ssh host cat /sys/kernel/tracing/trace_pipe | modlife tail
         import('../run-tail.ts'),
         import('../../model/errors.ts'),
       ]);
-      const [path] = inputsOf(source === undefined ? [] : [source], 'tail', run.io);
+      const { live: isLive, module, output } = options;
+      if (isLive !== true && (module !== undefined || output !== undefined))
+        throw new UserError('usage', '--module and --output are for --live', 'or use modlife capture');
+      if (isLive === true && source !== undefined)
+        throw new UserError('usage', `${source}: --live is a source of its own`, 'leave one of them out');
+      const shape = options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen';
+      const onReady = () => {
+        // A screen shows it.
+        if (shape !== 'screen' || run.io.stdout.isTTY !== true)
+          run.io.stderr.write('modlife: recording this machine, ^C ends it\n');
+      };
+      const live =
+        isLive === true ? (await import('../live.ts')).openLive({ module, output, onReady }) : undefined;
+      const [path] =
+        live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
       if (args.length > 0 && options.exec === undefined)
         throw new UserError('usage', 'more than one source given', 'one at a time can be followed');
       const { failOn, exec, new: onlyNew, verbose, format } = options;
       run.status = await runTail(
         {
           path: path!,
+          follow: live?.follow,
           format,
           onlyNew,
           verbose: verbose === true,
           failOn,
           triage: await readTriage(options, [path!], run.io),
           exec: exec === undefined ? undefined : [...exec, ...args],
-          shape: options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen',
+          shape,
         },
         run.io,
-      );
+      ).finally(() => live?.ended);
     });
 }
