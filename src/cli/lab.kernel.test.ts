@@ -84,7 +84,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
     });
 
     test.for(Object.entries(crashing))('%s is found', async ([job, expected], { skip }) => {
-      const alone = boot(kernel, recorder, [job]);
+      const alone = boot(kernel, recorder, [job], true);
       await expectFindings(alone, job, expected, skip);
       alone.remove();
     });

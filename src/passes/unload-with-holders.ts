@@ -1,4 +1,5 @@
 /** Unloads that met references: text freed under holders, and rmmod refused because of them. */
+import type { Incarnation } from '../lifetime/changes.ts';
 import { placeName } from '../lifetime/sites.ts';
 import { doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -68,8 +69,7 @@ export const busyUnload: Pass = {
         const held = ledger.incarnations.filter(
           ({ state, count }) => (state === 'live' || state === 'coming') && count.users > 0,
         );
-        // The system call prints a pointer; with one module in use there is no doubt which was meant.
-        const incarnation = unload.incarnation ?? (held.length === 1 ? held[0] : undefined);
+        const incarnation = unload.incarnation ?? mostLikely(held);
         if (incarnation === undefined) return;
         const holders = incarnation.references.open();
         report(
@@ -79,7 +79,7 @@ export const busyUnload: Pass = {
             certainty: unload.incarnation === undefined ? 'possible' : 'observed',
             because:
               unload.incarnation === undefined
-                ? 'the system call does not tell the name; this is the only module in use'
+                ? `the system call does not tell the name; ${held.length === 1 ? 'this is the only module in use' : `of ${held.length} modules in use this was loaded last`}`
                 : undefined,
             incarnation,
             title: `${who(exit)} could not unload ${incarnation.module}: ${incarnation.count.users} reference${incarnation.count.users === 1 ? '' : 's'} out`,
@@ -104,3 +104,8 @@ export const busyUnload: Pass = {
     };
   },
 };
+
+/** Of several that are in use: who unloads in a capture has mostly loaded in it, too. */
+function mostLikely(held: readonly Incarnation[]): Incarnation | undefined {
+  return held.findLast(({ load }) => load !== undefined) ?? (held.length === 1 ? held[0] : undefined);
+}
