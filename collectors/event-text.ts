@@ -324,24 +324,16 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       const { line, ts, cpu, pid, comm, context } = head;
       const arrow = body.indexOf(' <- ');
       if (arrow < 0 || arrow > close) {
-        const fn = probed(name, code(body.slice(1, close)));
+        const printed = code(body.slice(1, close));
+        const fn = probed(name, printed);
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
         const armed = armedCallback(fn, args, code);
         if (armed !== undefined) return { kind: 'rcu_callback', ...placed(head), ...armed };
-        return {
-          kind: 'function_entry',
-          seq: 0,
-          input: 0,
-          line,
-          ts,
-          cpu,
-          pid,
-          comm,
-          context,
-          fn,
-          probe: name,
-          args,
-        };
+        const kind = 'function_entry';
+        // An address, or what lies in vmlinux, is not what another module is called.
+        return printed?.module === undefined || printed.module === fn.module
+          ? { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, probe: name, args }
+          : { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, printed, probe: name, args };
       }
       const first = code(body.slice(1, arrow));
       const second = code(body.slice(arrow + 4, close));

@@ -1,6 +1,6 @@
 /** Gets and puts: what they do to the count, whose reference they take or give back, and gets that failed. */
 import type { Code, Event, FunctionEntryEvent, FunctionReturnEvent, ModuleRefEvent } from '../model/event.ts';
-import { type Call, type CallTracker, placeOf } from './calls.ts';
+import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
 import type { FileTracker } from './files.ts';
@@ -77,8 +77,12 @@ export function createHardReferences(
     return code;
   }
 
-  function reference(event: ModuleRefEvent): void {
-    const within = calls.current(event);
+  function reference(told: ModuleRefEvent): void {
+    const within = calls.current(told);
+    const event =
+      within !== undefined && isPrintedAs(within, told.callSite)
+        ? { ...told, callSite: placeOfCall(within) }
+        : told;
     const incarnation = incarnations.of(event.module, event, event.kind === 'module_get');
     if (incarnation.maxRefcnt === undefined || event.refcnt > incarnation.maxRefcnt)
       incarnation.maxRefcnt = event.refcnt;
