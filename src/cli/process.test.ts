@@ -26,7 +26,10 @@ function modlife(args: readonly string[], node: readonly string[] = []): SpawnSy
 
 describe('reading a capture', () => {
   // Neither file written nor program started nor native code loaded: the model has no word for networks.
-  const READ_ONLY = ['--experimental-permission', '--allow-fs-read=/', '--no-warnings'];
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const READ_ONLY = [permission, '--allow-fs-read=/', '--no-warnings'];
   const samples = [
     LEAK,
     'samples/trace-dat/3.1.6-v6.dat',
