@@ -213,9 +213,10 @@ test.each(Object.entries(captures))(
     const path = join(folder, 'hostile');
     writeFileSync(path, content, 'latin1');
     for (const [form, { ask, check }] of Object.entries(forms)) {
+      // What is packed cannot be followed.
+      if (Buffer.isBuffer(content) && form.startsWith('tail')) continue;
       const { stdout, stderr, status } = await ask(path);
-      if (status === 2 && /^modlife: .* is packed, which cannot be followed .*\n$/.test(stderr)) continue;
-    expect([0, 1, 3], `${form} of ${what}: ${stderr}`).toContain(status);
+      expect([0, 1, 3], `${form} of ${what}: ${stderr}`).toContain(status);
       inert(stderr);
       try {
         check(stdout);

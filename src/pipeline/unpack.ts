@@ -60,8 +60,13 @@ export async function* unpack(
 }
 
 async function* from(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
-  yield* rest;
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    // Left at the first one, the rest was not asked for yet.
+    await rest.return(undefined);
+  }
 }
 
 /** Unpackers work on what they were given while the next chunk is read. */
@@ -124,7 +129,12 @@ async function* gunzip(chunks: AsyncGenerator<Buffer>, chunkSize: number): Async
     stream.end();
   })();
   feed.catch((error) => stream.destroy(error));
-  yield* stream;
+  try {
+    yield* stream;
+  } finally {
+    // Left early, nobody drains it any more.
+    await chunks.return(undefined);
+  }
 }
 
 async function* unxz(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
@@ -142,6 +152,8 @@ async function* unxz(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   } catch (error) {
     const code = /error code (\d+)/.exec(String(error))?.[1];
     throw code === undefined ? error : new Error(XZ_ERRORS[code] ?? `error ${code}`);
+  } finally {
+    await chunks.return(undefined);
   }
 }
 
