@@ -130,3 +130,15 @@ test('a tar puts nothing outside of where it is unpacked, and leaves nothing the
   await expect(analyze([tar])).rejects.toThrow('no such file');
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith('modlife-tar-'))).toEqual([]);
 });
+
+test('a tar with a name that is a file here and a folder there is called damaged', async () => {
+  const place = mkdtempSync(join(folder, 'clash-'));
+  const tar = join(place, 'clash.tar');
+  writeFileSync(join(place, 'a'), 'x');
+  execFileSync('tar', ['cf', tar, '-C', place, 'a']);
+  rmSync(join(place, 'a'));
+  mkdirSync(join(place, 'a'));
+  writeFileSync(join(place, 'a', 'b'), 'x');
+  execFileSync('tar', ['rf', tar, '-C', place, 'a/b']);
+  await expect(analyze([tar])).rejects.toThrow(`${tar}: is a tar that is cut off or damaged`);
+});

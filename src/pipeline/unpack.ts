@@ -111,8 +111,8 @@ async function* unzstd(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
 const SLICE = 1 << 10;
 /** What `zstd -d` takes by itself. */
 const LARGEST_WINDOW = 1 << 27;
-/** The library moves its whole window for each block: some seconds of that, or what blocks of their usual size need. */
-const MOST_MOVED = 2 ** 35;
+/** The library moves its whole window for each block: a second or two of that, or what blocks of their usual size need. */
+const MOST_MOVED = 2 ** 33;
 const MOST_MOVED_PER_BYTE = 2048;
 
 /** Of the frame being unpacked, which the library keeps to itself. */
