@@ -22,7 +22,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { TailLine } from '../model/tail-lines.ts';
 import { tail } from '../tail/tail.ts';
-import { buildProgram } from '../testing/built-program.ts';
+import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';
 
 const LONG = process.env.FUZZ_SECONDS !== undefined;
@@ -104,9 +104,8 @@ test(
 test(
   'process after process leaves no file',
   async () => {
-    const program = buildProgram();
     for (let run = 0; run < PROCESSES; run++) {
-      const child = spawn(process.execPath, [program, ...commands[(run * 5) % commands.length]!], {
+      const child = spawn(process.execPath, [PROGRAM, ...commands[(run * 5) % commands.length]!], {
         stdio: 'ignore',
       });
       const [status] = await once(child, 'exit');

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rules } from '../passes/rules.ts';
-import { buildProgram } from '../testing/built-program.ts';
 
 interface Manifest {
   readonly version: string;
@@ -32,7 +31,6 @@ describe('the package', () => {
   let files: readonly string[];
   /** As npm would install it, with the dependencies that it names and no others. */
   beforeAll(() => {
-    buildProgram();
     const npm = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
     const packed = JSON.parse(
       execFileSync('npm', npm, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
@@ -56,7 +54,7 @@ describe('the package', () => {
     });
   }
 
-  test('holds the program, its documents, and the samples that explain shows', () => {
+  test('holds the PROGRAM, its documents, and the samples that explain shows', () => {
     const needed = [
       /^(?:package\.json|README\.md|LICENSE|bin\/modlife\.(?:js|1))$/,
       /^dist\/(?:src|collectors)\/[\w/.-]+\.js$/,

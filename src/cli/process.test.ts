@@ -5,23 +5,18 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { isStore } from '../store/is-store.ts';
-import { buildProgram } from '../testing/built-program.ts';
+import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-let program: string;
-beforeAll(() => {
-  program = buildProgram();
-});
-
 const LEAK = 'samples/tracefs/6.1-get-leak.txt';
 
 function modlife(args: readonly string[], node: readonly string[] = []): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [...node, program, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [...node, PROGRAM, ...args], { encoding: 'utf8' });
 }
 
 describe('reading a capture', () => {
@@ -89,7 +84,7 @@ describe('killed while it writes a store', () => {
     const before = readFileSync(db);
     let killed = 0;
     for (let delay = 120; delay < 600; delay += 60) {
-      const child = spawn(process.execPath, [program, 'analyze', '--db', db, trace], { stdio: 'ignore' });
+      const child = spawn(process.execPath, [PROGRAM, 'analyze', '--db', db, trace], { stdio: 'ignore' });
       const ended = once(child, 'exit');
       await setTimeout(delay);
       child.kill('SIGKILL');
@@ -121,7 +116,7 @@ describe('a store', () => {
     const either = [rules(LEAK), rules(WORK)];
     for (let round = 0; round < 2; round++) {
       const writers = [LEAK, WORK, LEAK, WORK].map((capture) =>
-        spawn(process.execPath, [program, 'analyze', '--db', db, capture], { stdio: 'ignore' }),
+        spawn(process.execPath, [PROGRAM, 'analyze', '--db', db, capture], { stdio: 'ignore' }),
       );
       const ends = await Promise.all(writers.map((writer) => once(writer, 'exit')));
       expect(ends.map(([status]) => status)).toEqual([1, 1, 1, 1]);
@@ -157,7 +152,7 @@ describe('a store', () => {
     // Root may write anywhere.
     const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
     const as = (...args: string[]) =>
-      spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', ...nobody });
+      spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', ...nobody });
     if (as('--version').status !== 0) context.skip('the program lies where only its owner may read');
     for (const [to, args] of [
       [db, ['analyze', '--db', db, LEAK]],
@@ -178,7 +173,7 @@ describe('a store', () => {
 
 describe('where nothing more can be written', () => {
   const inBlocks = (blocks: number, ...args: string[]) =>
-    spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, program, ...args], {
+    spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, PROGRAM, ...args], {
       encoding: 'utf8',
     });
 
@@ -197,7 +192,7 @@ describe('where nothing more can be written', () => {
   test('stdout is spoken of, and the status is not that of findings', () => {
     const { stderr, status } = spawnSync(
       'sh',
-      ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, program, 'analyze', LEAK],
+      ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, PROGRAM, 'analyze', LEAK],
       { encoding: 'utf8' },
     );
     expect(stderr).toMatch(/^modlife: cannot write to stdout: ENOSPC.*\n$/);

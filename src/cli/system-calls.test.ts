@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../pipeline/package-root.ts';
-import { buildProgram } from '../testing/built-program.ts';
+import { PROGRAM } from '../testing/built-program.ts';
 
 const tried = spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', 'true'], { encoding: 'utf8' });
 const untraceable = tried.error?.message ?? (tried.status === 0 ? undefined : tried.stderr.trim());
@@ -25,9 +25,7 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'modlife-test-')));
 const temporary = join(folder, 'temporary');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-let program: string;
 beforeAll(() => {
-  program = buildProgram();
   mkdirSync(temporary);
 });
 
@@ -126,7 +124,7 @@ describe.skipIf(untraceable !== undefined)('a run opens nothing that a capture n
   test.each(runs.map(([args, mayWrite]) => [args.slice(0, 3).join(' '), args, mayWrite] as const))(
     '%s',
     (_, args, mayWrite) => {
-      const { calls, stderr, status } = traced(CALLS, [program, ...args]);
+      const { calls, stderr, status } = traced(CALLS, [PROGRAM, ...args]);
       expect([0, 1], stderr).toContain(status);
       expect(
         calls.filter((call) => /\b(?:socket|socketpair|connect|bind|listen|sendto|sendmsg)\(/.test(call)),
@@ -182,11 +180,11 @@ describe.skipIf(untraceable !== undefined)('a disk that fails while a store is w
     const place = join(folder, 'failing');
     mkdirSync(place);
     const db = join(place, 'kept.db');
-    expect(spawnSync(process.execPath, [program, 'analyze', '--db', db, LEAK]).status).toBe(1);
+    expect(spawnSync(process.execPath, [PROGRAM, 'analyze', '--db', db, LEAK]).status).toBe(1);
     const before = readFileSync(db);
     const counted = traced(
       ['-e', 'trace=pwrite64,fsync,rename'],
-      [program, 'analyze', '--db', db, LEAK],
+      [PROGRAM, 'analyze', '--db', db, LEAK],
     ).calls;
     writeFileSync(db, before);
     let injected = 0;
@@ -200,7 +198,7 @@ describe.skipIf(untraceable !== undefined)('a disk that fails while a store is w
       expect(times).toBeGreaterThan(0);
       for (let nth = 1; nth <= times; nth += STEP) {
         const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=${error}:when=${nth}+`];
-        const { stdout, stderr, status } = traced(inject, [program, 'analyze', '--db', db, LEAK]);
+        const { stdout, stderr, status } = traced(inject, [PROGRAM, 'analyze', '--db', db, LEAK]);
         expect(stderr, `${call} ${nth}`).toMatch(/^modlife: cannot write .+\n$/);
         expect(stderr).toContain(db);
         expect(stdout).toBe('');
