@@ -108,11 +108,9 @@ function reading<T>(path: string, work: () => T): T {
   }
 }
 
+/** Of a statement of ours whatever SQLite has to say is the file's fault. */
 function asUserError(path: string, error: unknown): unknown {
-  const damaged =
-    error instanceof SyntaxError ||
-    (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/.test(error.code));
-  if (!damaged) return error;
+  if (!(error instanceof SyntaxError || error instanceof Database.SqliteError)) return error;
   return new UserError(
     'store',
     `${path} is damaged: ${error.message}`,
@@ -350,6 +348,9 @@ function ask(statement: Database.Statement, params?: Record<string, unknown>): Q
   return { columns, rows };
 }
 
+/** Not the user's mistake. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/;
+
 function askFreely(db: Database.Database, text: string): QueryResult {
   try {
     const statement = db.prepare(text);
@@ -363,8 +364,8 @@ function askFreely(db: Database.Database, text: string): QueryResult {
     }
     return ask(statement);
   } catch (error) {
-    if (error instanceof UserError || asUserError('', error) !== error || !(error instanceof Error))
-      throw error;
+    const damaged = error instanceof Database.SqliteError && DAMAGE.test(error.code);
+    if (error instanceof UserError || damaged || !(error instanceof Error)) throw error;
     throw new UserError(
       'usage',
       `SQL: ${error.message}`,
