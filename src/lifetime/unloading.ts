@@ -77,15 +77,9 @@ export function createUnloading(
     unload.identified = identified;
     incarnation.unload = unload;
     if (incarnation.state === 'live' || incarnation.state === 'coming') incarnation.state = 'going';
-  }
-
-  /** It was the exit of another module that called a function of this one. */
-  function mistaken(unload: Unload): void {
-    const { incarnation } = unload;
-    unload.exit = undefined;
-    if (incarnation?.unload !== unload) return;
-    incarnation.unload = undefined;
-    if (incarnation.state === 'going') incarnation.state = 'live';
+    // The exit of this module called a function of another one, which is the first that was seen.
+    const owner = unload.exit === undefined ? undefined : ownerNow(unload.exit, current.values());
+    if (owner !== undefined && owner !== incarnation) unload.exit = undefined;
   }
 
   function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
@@ -104,11 +98,13 @@ export function createUnloading(
       unload.enter === undefined &&
       incarnation.load?.pid === event.pid &&
       event.seq > (incarnation.load?.seq ?? 0);
-    if (unload.incarnation !== undefined && unload.incarnation !== incarnation) mistaken(unload);
-    unload.incarnation = incarnation;
-    unload.identified = 'named';
+    const supposed = unload.incarnation;
+    if (supposed !== undefined && supposed !== incarnation && supposed.unload === unload) {
+      supposed.unload = undefined;
+      if (supposed.state === 'going') supposed.state = 'live';
+    }
+    going(unload, incarnation, 'named');
     unload.free = event;
-    incarnation.unload = unload;
     incarnation.free = event;
     incarnation.state = 'freed';
   }
@@ -223,10 +219,10 @@ export function createUnloading(
       if (unload === undefined || unload.exit !== undefined || unload.free !== undefined) return;
       if (entry.context === 'softirq' || entry.context === 'hardirq') return;
       // The first function of a module that the unloading task runs is that module's exit, unless somebody uses that
-      // module: the exit of the user may call it.
+      // module: then it may be the user's exit that calls it.
+      unload.exit = call;
       const owner = ownerNow(call, current.values());
       if (owner !== undefined && owner.count.users > 0 && !isForced(unload)) return;
-      unload.exit = call;
       if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed') {
         going(unload, owner, 'named');
       }
