@@ -13,11 +13,15 @@ export function registerWhyBusy(program: Command, { io }: Run): void {
     .action(async (module: string, paths: string[], options: { json?: boolean; format?: string }) => {
       const { inputsOf } = await import('../inputs.ts');
       const inputs = inputsOf(paths, `why-busy ${module}`, io);
-      const [{ whyBusy }, { read }] = await Promise.all([
+      const [{ whyBusy }, { withStandings }, { print }] = await Promise.all([
         import('../../questions/why-busy.ts'),
-        import('../read.ts'),
+        import('../with-store.ts'),
+        import('../print.ts'),
       ]);
-      const { print } = await import('../print.ts');
-      await print(whyBusy(module, await read(inputs, { format: options.format }, io)), options, io);
+      const { format } = options;
+      const answer = await withStandings(inputs, { format }, io, async (ask) =>
+        whyBusy(module, await ask(undefined)),
+      );
+      await print(answer, options, io);
     });
 }
