@@ -13,12 +13,8 @@ const ONLY_ONCE = [
   'save the capture to a file',
 ] as const;
 
-export function registerHolders(program: Command, { io }: Run): void {
-  program
-    .command('holders')
-    .description('who holds a module: call site, task, since when')
-    .argument('<module>', 'its name; - and _ are the same')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerHolders(command: Command, { io }: Run): void {
+  command
     .option('--at <time>', 'then, not at the end: seconds as in the capture, or 123ns')
     .option('--stacks', 'whole stacks')
     .option('--json', 'the same as JSON')

@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
 import type { Run } from '../program.ts';
 
-export function registerWhyBusy(program: Command, { io }: Run): void {
-  program
-    .command('why-busy')
-    .description('why rmmod is refused or stuck, and what to do')
-    .argument('<module>', 'its name; - and _ are the same')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerWhyBusy(command: Command, { io }: Run): void {
+  command
     .option('--json', 'the same as JSON')
     .option('--format <name>', 'read as this format instead of recognising it')
     .addHelpText('after', '\nExample: modlife why-busy nvme_rdma boot.trace')
