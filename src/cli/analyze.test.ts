@@ -123,8 +123,10 @@ test('--db keeps a store that gives the same answers', async () => {
   const db = join(folder, 'a.db');
   const { findings } = JSON.parse((await runCli(['analyze', '--json', '--db', db, leak])).stdout);
   expect(JSON.parse((await runCli(['analyze', '--json', db])).stdout).findings).toEqual(findings);
-  const held = (args: string[]) => runCli(['holders', 'ml_getleak', '--json', ...args]);
-  expect((await held([db])).stdout).toBe((await held([leak])).stdout);
+  for (const question of [['holders'], ['why-busy'], ['holders', '--at', '111.72']]) {
+    const ask = (of: string) => runCli([...question, 'ml_getleak', '--json', of]);
+    expect(await ask(db)).toEqual(await ask(leak));
+  }
   const rows = (await runCli(['query', 'modules', db])).stdout;
   expect(rows).toBe((await runCli(['query', 'modules', leak])).stdout);
 });

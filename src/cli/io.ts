@@ -1,4 +1,5 @@
 /** The terminal as the commands see it: a test gives its own. */
+import { writeSync } from 'node:fs';
 import type { Style } from '../report/layout.ts';
 
 interface Output {
@@ -37,14 +38,36 @@ export function styleOf({ stdout, env }: Io): Style {
   return { width, color };
 }
 
+/** Node makes a stream when it is first asked for, which takes a millisecond each: they are asked for when used. */
 export function processIo(): Io {
-  const { stdout, stderr, stdin, env } = process;
   return {
-    stdout,
-    stderr,
-    stdin,
-    env,
+    get stdout() {
+      return guarded(process.stdout);
+    },
+    get stderr() {
+      return guarded(process.stderr);
+    },
+    get stdin() {
+      return process.stdin;
+    },
+    env: process.env,
     now: () => performance.now(),
     today: () => new Date().toISOString().slice(0, 10),
   };
+}
+
+const STDERR = 2;
+const CANNOT = 2;
+
+function guarded(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (stream.listenerCount('error', failed) === 0) stream.on('error', failed);
+  return stream;
+}
+
+function failed(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  // `| head` has seen enough: that is no error.
+  if (error.code === 'EPIPE') process.exit();
+  // A full disk, say. What was written is cut, so the status must not speak of findings.
+  if (this === process.stdout) writeSync(STDERR, `modlife: cannot write to stdout: ${error.message}\n`);
+  process.exit(CANNOT);
 }

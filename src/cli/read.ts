@@ -1,13 +1,13 @@
 /** Captures read for a command, with talk on stderr: progress while it lasts, and lines that could not be read. */
+import type { Bad } from '../model/collector.ts';
+import type { InputSummary } from '../model/report.ts';
 import type { Analysis, AnalyzeOptions } from '../pipeline/analyze.ts';
 import type { Io } from './io.ts';
 
 export async function read(paths: readonly string[], options: AnalyzeOptions, io: Io): Promise<Analysis> {
-  const [{ analyze }, { createProgress }, { badLines }, { readingNotes }] = await Promise.all([
+  const [{ analyze }, { createProgress }] = await Promise.all([
     import('../pipeline/analyze.ts'),
     import('./progress.ts'),
-    import('../report/bad-lines.ts'),
-    import('../report/reading-notes.ts'),
   ]);
   const progress = createProgress(io);
   let analysis: Analysis;
@@ -16,8 +16,21 @@ export async function read(paths: readonly string[], options: AnalyzeOptions, io
   } finally {
     progress.erase();
   }
-  const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
-  io.stderr.write(readingNotes(analysis.report.inputs));
-  io.stderr.write(badLines(analysis.report.inputs, analysis.bad, width));
+  await tellReading(analysis.report.inputs, analysis.bad, io);
   return analysis;
+}
+
+/** What there is to say of captures that were read, on stderr. */
+export async function tellReading(
+  inputs: readonly InputSummary[],
+  bad: readonly (readonly Bad[])[],
+  io: Io,
+): Promise<void> {
+  const [{ badLines }, { readingNotes }] = await Promise.all([
+    import('../report/bad-lines.ts'),
+    import('../report/reading-notes.ts'),
+  ]);
+  const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
+  io.stderr.write(readingNotes(inputs));
+  io.stderr.write(badLines(inputs, bad, width));
 }

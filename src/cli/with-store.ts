@@ -1,13 +1,14 @@
-/** A store to ask: the one given, or a temporary one made from captures. */
+/** What is asked: a store, the one given or a temporary one made from captures, or the ledger. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Standings } from '../model/standing.ts';
 import type { Analysis } from '../pipeline/analyze.ts';
 import { isStore } from '../store/is-store.ts';
-import { openStore, type Store } from '../store/open-store.ts';
+import type { Store } from '../store/open-store.ts';
 import type { Io } from './io.ts';
 import { onExit } from './on-exit.ts';
-import { read } from './read.ts';
+import { read, tellReading } from './read.ts';
 
 interface Options {
   readonly format?: string | undefined;
@@ -19,7 +20,8 @@ export async function withStore<T>(
   io: Io,
   work: (store: Store) => T | Promise<T>,
 ): Promise<T> {
-  if (paths.length === 1 && paths[0] !== '-' && isStore(paths[0]!)) return using(paths[0]!, work);
+  const kept = keptStore(paths);
+  if (kept !== undefined) return using(kept, work);
   return withAnalyzedStore(paths, options, io, (store) => work(store));
 }
 
@@ -37,7 +39,41 @@ export async function withAnalyzedStore<T>(
   });
 }
 
+/** Tells how things stand at the end, or stood at a moment. */
+type Ask = (until: number | undefined) => Promise<Standings>;
+
+/** For a question about modules as they stand. A store keeps that of its end; of any other moment the ledger tells. */
+export async function withStandings<T>(
+  paths: readonly string[],
+  options: Options,
+  io: Io,
+  work: (ask: Ask) => Promise<T>,
+): Promise<T> {
+  const analyzed: Ask = async (until) => {
+    const [{ standingsOf }, analysis] = await Promise.all([
+      import('../pipeline/standings.ts'),
+      read(paths, { ...options, until }, io),
+    ]);
+    return standingsOf(analysis);
+  };
+  const kept = keptStore(paths);
+  if (kept === undefined) return work(analyzed);
+  return using(kept, (store) =>
+    work(async (until) => {
+      if (until !== undefined) return analyzed(until);
+      await tellReading(store.inputs(), [], io);
+      return store;
+    }),
+  );
+}
+
+function keptStore(paths: readonly string[]): string | undefined {
+  return paths.length === 1 && paths[0] !== '-' && isStore(paths[0]!) ? paths[0] : undefined;
+}
+
 async function using<T>(path: string, work: (store: Store) => T | Promise<T>): Promise<T> {
+  // Not loaded where the ledger answers.
+  const { openStore } = await import('../store/open-store.ts');
   const store = openStore(path);
   try {
     return await work(store);

@@ -13,10 +13,10 @@ import type {
   SyscallEnterEvent,
   SyscallExitEvent,
 } from '../model/event.ts';
+import type { Family } from '../model/standing.ts';
 import type { Call } from './calls.ts';
 import type { Count, Gap } from './count.ts';
 import type { Reference, ReferenceBook } from './references.ts';
-import type { Family } from './sites.ts';
 
 export type ModuleState = 'unformed' | 'coming' | 'live' | 'going' | 'freed';
 

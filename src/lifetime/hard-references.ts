@@ -7,6 +7,7 @@ import type {
   FunctionReturnEvent,
   ModuleRefEvent,
 } from '../model/event.ts';
+import type { Family } from '../model/standing.ts';
 import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
 import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
@@ -15,7 +16,7 @@ import type { FileTracker } from './files.ts';
 import type { Incarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import type { Reference } from './references.ts';
-import { type Family, familyOf, placeName, readFrame } from './sites.ts';
+import { familyOf, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {

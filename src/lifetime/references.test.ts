@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Code, ModuleRefEvent } from '../model/event.ts';
+import type { Family } from '../model/standing.ts';
 import { createReferenceBook } from './references.ts';
-import { type Family, familyOf, readFrame } from './sites.ts';
+import { familyOf, readFrame } from './sites.ts';
 
 const codes = new Map<string, Code>();
 function code(text: string): Code {
@@ -48,7 +49,7 @@ test('what the VFS took for a file only the VFS gives back', () => {
   expect(put('foo_flush [foo]', 1)).toBeUndefined();
   const file = get('misc_open', 2);
   expect(put('__fput', 2)).toBe(file);
-  expect(references.openCount()).toBe(1);
+  expect(references.open()).toHaveLength(1);
 });
 
 test("a task gives back its own before another's", () => {

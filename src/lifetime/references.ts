@@ -5,9 +5,10 @@
  * kernel itself pairs, pairs of call sites seen before in this capture, the same task, related names.
  */
 import type { Code, ModuleRefEvent } from '../model/event.ts';
+import type { Family } from '../model/standing.ts';
 import type { Call } from './calls.ts';
 import type { Carrier } from './carriers.ts';
-import { type Family, mayPair, placeName, relatedNames } from './sites.ts';
+import { mayPair, placeName, relatedNames } from './sites.ts';
 
 export interface Reference {
   readonly get: ModuleRefEvent;
@@ -72,14 +73,12 @@ export interface ReferenceBook {
   ): Reference | undefined;
   /** Open references, oldest first. */
   open(): Reference[];
-  openCount(): number;
   /** The newest open reference taken by `pid`, optionally only those that `accept` lets pass. */
   newestOf(pid: number, accept?: (reference: Reference) => boolean): Reference | undefined;
 }
 
 export function createReferenceBook(): ReferenceBook {
   const sites = new Map<string, TakingSite>();
-  let openCount = 0;
 
   function siteOf(taker: Code, family: Family): TakingSite {
     const key = placeName(taker);
@@ -135,7 +134,6 @@ export function createReferenceBook(): ReferenceBook {
       site.gets++;
       site.rise.push({ get, putsBefore: site.puts });
       site.open.add(reference);
-      openCount++;
       return reference;
     },
 
@@ -161,7 +159,6 @@ export function createReferenceBook(): ReferenceBook {
       best.rise.pop();
       best.longestHold = Math.max(best.longestHold, put.ts - reference.get.ts);
       best.holds[best.puts % HOLDS] = put.ts - reference.get.ts;
-      openCount--;
       return reference;
     },
 
@@ -169,7 +166,6 @@ export function createReferenceBook(): ReferenceBook {
       const all = [...sites.values()].flatMap((site) => [...site.open]);
       return all.sort((a, b) => a.get.seq - b.get.seq);
     },
-    openCount: () => openCount,
 
     newestOf(pid, accept = () => true) {
       let newest: Reference | undefined;

@@ -4,14 +4,7 @@
  * the two come from different functions, tasks and contexts.
  */
 import type { Code } from '../model/event.ts';
-
-/**
- * `file`: the VFS took it for an open file and drops it in __fput. `dependency`: another module links to this one.
- * `tracer`: a probe was being attached; balanced by the tracer, never anybody's bug. `init`: the loader's own hold
- * while init() runs. `own`: the module's own text. `foreign`: another module. `core`: the rest of vmlinux.
- * `hidden`: a return probe or the graph tracer stood in the way, or only an address is known.
- */
-export type Family = 'file' | 'dependency' | 'tracer' | 'init' | 'own' | 'foreign' | 'core' | 'hidden';
+import type { Family } from '../model/standing.ts';
 
 /** Symbol families of Linux 2.6.36 to 7.2; inlining decides which of a row is printed. */
 const families: ReadonlyMap<string, Family> = new Map(

@@ -1,6 +1,8 @@
 /** What all loads of a module took and gave back together: loads that were forgotten, and those that are remembered. */
+
+import type { Family } from '../model/standing.ts';
 import type { Incarnation } from './changes.ts';
-import { type Family, placeName } from './sites.ts';
+import { placeName } from './sites.ts';
 
 export interface SiteTotals {
   readonly taker: string;

@@ -4,7 +4,8 @@ import type { Ledger } from '../lifetime/ledger.ts';
 import type { Bad } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
-import type { IncarnationRow, ReferenceRow } from '../store/rows.ts';
+import type { IncarnationRow, ReferenceRow, StandingRow } from '../store/rows.ts';
+import { latest, standingOf } from './standings.ts';
 
 export interface Keeper {
   change(change: Change): void;
@@ -24,7 +25,7 @@ export async function createKeeper(path: string): Promise<Keeper> {
   return {
     change(change) {
       if (change.type === 'forgotten') {
-        forgotten.push(toRow(change.incarnation));
+        forgotten.push(toRow(change.incarnation, false));
         closed.push(...stillOut(change.incarnation));
       } else if (change.type === 'given-back') {
         const { incarnation, reference } = change;
@@ -56,8 +57,9 @@ export async function createKeeper(path: string): Promise<Keeper> {
       for (const [input, lines] of bad.entries()) for (const line of lines) store.addBad({ ...line, input });
       store.addReferences(closed);
       store.finish({
-        incarnations: [...forgotten, ...ledger.incarnations.map(toRow)],
+        incarnations: [...forgotten, ...ledger.incarnations.map((incarnation) => toRow(incarnation, true))],
         references: ledger.incarnations.flatMap(stillOut),
+        standings: standings(ledger),
         report,
       });
     },
@@ -75,7 +77,13 @@ function stillOut({ id, references }: Incarnation): ReferenceRow[] {
   }));
 }
 
-function toRow(incarnation: Incarnation): IncarnationRow {
+/** One at a time: each may have many references open. */
+function* standings(ledger: Ledger): Generator<StandingRow, undefined> {
+  for (const incarnation of latest(ledger).values())
+    yield { incarnation: incarnation.id, standing: standingOf(ledger, incarnation) };
+}
+
+function toRow(incarnation: Incarnation, remembered: boolean): IncarnationRow {
   const { id, module, nth, state, load, free, first, last, gets, puts, count, unload } = incarnation;
   return {
     id,
@@ -93,5 +101,6 @@ function toRow(incarnation: Incarnation): IncarnationRow {
     puts,
     held: Math.max(0, count.users),
     maxRefcnt: incarnation.maxRefcnt ?? null,
+    remembered,
   };
 }

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { balanceBySite } from '../questions/balance.ts';
+import { whyBusy } from '../questions/why-busy.ts';
 import { openStore } from '../store/open-store.ts';
 import { analyze } from './analyze.ts';
+import { standingsOf } from './standings.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'modlife-test-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -59,6 +61,7 @@ test('all loads are counted, listed in the store and balanced, though the ledger
     );
     expect(rows).toEqual([[LOADS, LOADS, LOADS, LOADS]]);
     expect(store.sql('SELECT count(*), count(put) FROM hard_refs').rows).toEqual([[LOADS, LOADS]]);
+    expect(whyBusy('foo', store)).toEqual(whyBusy('foo', standingsOf(analysis)));
   } finally {
     store.close();
   }

@@ -5,9 +5,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
 import { toText } from '../report/text.ts';
+import { openStore } from '../store/open-store.ts';
 import { eventsOf } from '../testing/read-text.ts';
 import { analyze } from './analyze.ts';
 import { packageRoot } from './package-root.ts';
+import { standingsOf } from './standings.ts';
 
 const samples = join(packageRoot(), 'samples');
 const scratch = mkdtempSync(join(tmpdir(), 'modlife-test-'));
@@ -56,6 +58,17 @@ describe.each(files.map((file) => [relative(samples, file), file]))('%s', (name,
     }
     const replayed = await analyze([db]);
     expect(replayed.report).toEqual(direct.report);
+    const told = standingsOf(direct);
+    const store = openStore(db);
+    try {
+      expect(store.last()).toBe(told.last());
+      for (const { module } of direct.report.modules) {
+        expect(store.standing(module)).toEqual(told.standing(module));
+        expect(store.frees(module)).toEqual(told.frees(module));
+      }
+    } finally {
+      store.close();
+    }
   });
 });
 

@@ -3,12 +3,12 @@ import type { BalanceAnswer, BalanceBy, BalanceRow } from '../model/answers.ts';
 import { doubt } from '../passes/make-finding.ts';
 import type { Analysis } from '../pipeline/analyze.ts';
 import type { Store } from '../store/open-store.ts';
-import { findIncarnation } from './held.ts';
+import { findModule } from './held.ts';
 
 /** By call site, which the ledger keeps itself. */
 export function balanceBySite(analysis: Analysis, module: string | undefined): BalanceAnswer {
   const rows = new Map<string, Mutable>();
-  const name = module === undefined ? undefined : findIncarnation(analysis.engine.ledger, module).module;
+  const name = module === undefined ? undefined : findModule(analysis.report.modules, module);
   for (const { module, sites } of analysis.engine.totals()) {
     if (name !== undefined && module !== name) continue;
     for (const { taker, family, gets, puts, held, sameTask, longestHold, partners } of sites.values()) {
@@ -26,7 +26,7 @@ export function balanceByPair(
   by: Exclude<BalanceBy, 'site'>,
   module: string | undefined,
 ): BalanceAnswer {
-  const name = module === undefined ? undefined : findIncarnation(analysis.engine.ledger, module).module;
+  const name = module === undefined ? undefined : findModule(analysis.report.modules, module);
   const rows = new Map<string, Mutable>();
   for (const [of, taker, family, dropper, gets, puts] of store.sql(PAIRS[by]).rows) {
     if (name !== undefined && of !== name) continue;

@@ -4,10 +4,11 @@ import type { Dossier, Life, ModuleLife, TaskRow } from '../model/dossier.ts';
 import type { Event, ExecContext, ModuleRefEvent } from '../model/event.ts';
 import type { Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
 import type { Analysis } from '../pipeline/analyze.ts';
+import { latest, standingOf } from '../pipeline/standings.ts';
 import { balanceBySite } from './balance.ts';
 import { type CountRecorder, createCountRecorder, MOST_POINTS } from './count-series.ts';
 import { explainRule } from './explain.ts';
-import { heldAt, placeOf } from './held.ts';
+import { held, placeOf } from './held.ts';
 import { sourceLines } from './source-lines.ts';
 
 /** Collects while a capture is read what the ledger does not keep. */
@@ -127,15 +128,14 @@ export function createDossier(): DossierKeeper {
       const sites = byModule(balance.rows);
       const unpaired = new Map(balance.unpaired.map(({ module, puts }) => [module, puts]));
       const loads = byModule(engine.ledger.incarnations);
+      const current = latest(engine.ledger);
       const [from, to] = extent(report.inputs, engine.ledger.now);
 
       function lifeOfModule(summary: ModuleSummary, index: number): ModuleLife {
         const { module } = summary;
         const room = index < AT_LENGTH ? LENGTHY : BRIEF;
         const all = loads.get(module)!;
-        const incarnation = all.findLast(({ state }) => state !== 'freed') ?? all.at(-1)!;
-        const atEnd = heldAt(analysis, incarnation, to, room.holders);
-        const open = atEnd.state === 'freed' ? 0 : incarnation.references.openCount();
+        const standing = standingOf(engine.ledger, current.get(module)!, room.holders);
         const rows = sites.get(module) ?? [];
         const tasks = taskRows(tracks.get(module));
         return {
@@ -143,8 +143,8 @@ export function createDossier(): DossierKeeper {
           lives: all.slice(-room.lives).map((life) => lifeOf(life, report.inputs)),
           livesBefore: summary.incarnations - Math.min(all.length, room.lives),
           series: series[index]!,
-          atEnd,
-          holdersLeftOut: open - atEnd.holders.length,
+          atEnd: held(standing, to, report.inputs),
+          holdersLeftOut: standing.out - standing.open.length,
           sites: rows
             .slice(0, room.sites)
             .map((row) => ({ ...row, partners: row.partners.slice(0, room.partners) })),

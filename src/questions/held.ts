@@ -1,14 +1,8 @@
-/** Who holds a module, as the ledger stands. */
-import type { Incarnation } from '../lifetime/changes.ts';
-import type { Ledger } from '../lifetime/ledger.ts';
-import type { Reference, TakingSite } from '../lifetime/references.ts';
-import { type Family, placeName } from '../lifetime/sites.ts';
+/** Who holds a module, as it stands. */
 import type { Held, Holder, Moment, Place } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
-import type { Event } from '../model/event.ts';
-import type { InputSummary } from '../model/report.ts';
-import { doubt } from '../passes/make-finding.ts';
-import type { Analysis } from '../pipeline/analyze.ts';
+import type { InputSummary, ModuleSummary } from '../model/report.ts';
+import type { Family, OpenReference, Standing } from '../model/standing.ts';
 import { nearest } from './nearest.ts';
 
 const MEANS: Readonly<Record<Family, string>> = {
@@ -22,14 +16,14 @@ const MEANS: Readonly<Record<Family, string>> = {
   hidden: 'unknown, as the call site was hidden or is a bare address',
 };
 
-/** The load of `module` to speak of: the one that lives, or else the last that did.
+/** The name of `module` as the capture has it.
  *  @throws UserError naming the modules that are in the capture */
-export function findIncarnation(ledger: Ledger, module: string): Incarnation {
+export function findModule(modules: readonly ModuleSummary[], module: string): string {
   const name = canonical(module);
-  const all = ledger.incarnations.filter((incarnation) => canonical(incarnation.module) === name);
+  const all = modules.filter((candidate) => canonical(candidate.module) === name);
   const found = all.findLast(({ state }) => state !== 'freed') ?? all.at(-1);
-  if (found !== undefined) return found;
-  throw new UserError('usage', `no module ${module} in this capture`, modulesInWords(ledger, name));
+  if (found !== undefined) return found.module;
+  throw new UserError('usage', `no module ${module} in this capture`, inWords(modules, name));
 }
 
 /** `dm-mod` is how the file is called and dm_mod how the kernel calls it. */
@@ -39,17 +33,13 @@ function canonical(module: string): string {
 
 const NAMED = 8;
 
-function modulesInWords(ledger: Ledger, wanted: string): string {
-  const names = [...new Set(ledger.incarnations.map(({ module }) => module))];
+function inWords(modules: readonly ModuleSummary[], wanted: string): string {
+  const names = modules.map(({ module }) => module);
   if (names.length === 0) return 'it mentions none';
   const near = nearest(wanted, names);
   if (near.length > 0) return `did you mean ${near.join(' or ')}?`;
   const rest = names.length - NAMED;
   return `it mentions ${names.slice(0, NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
-
-function momentOf({ report }: Analysis, ns: number): Moment {
-  return { ns, clock: report.inputs[0]?.clock ?? 'time' };
 }
 
 export function placeOf(
@@ -59,38 +49,26 @@ export function placeOf(
   return { input: inputs[input]?.path ?? '?', line };
 }
 
-/** @param most holders to tell one by one, oldest first */
-export function heldAt(
-  analysis: Analysis,
-  incarnation: Incarnation,
-  ns: number,
-  most = Number.POSITIVE_INFINITY,
-): Held {
-  const { ledger } = analysis.engine;
-  const { module, nth, state, count, references } = incarnation;
-  const open = state === 'freed' ? [] : references.open();
-  const users = state === 'freed' ? 0 : Math.max(0, count.users);
-  const unseen = Math.max(0, users - open.length);
+export function held(standing: Standing, ns: number, inputs: readonly InputSummary[]): Held {
+  const { module, nth, state, count, known, out, open } = standing;
+  const moment: Moment = { ns, clock: inputs[0]?.clock ?? 'time' };
   return {
     module,
     incarnation: nth,
     state,
-    moment: momentOf(analysis, ns),
-    count: users,
-    known: count.known,
-    unseen,
-    holders: open.slice(0, most).map((reference) => holderOf(analysis, incarnation, reference, ns)),
-    doubts: doubtsOf(ledger, incarnation, users, open.length),
+    moment,
+    count,
+    known,
+    unseen: Math.max(0, count - out),
+    holders: open.map((reference) => holderOf(reference, ns, inputs)),
+    doubts: doubtsOf(standing),
   };
 }
 
-function holderOf(analysis: Analysis, incarnation: Incarnation, reference: Reference, now: number): Holder {
-  const { get, family, taker, within } = reference;
-  const dependent =
-    family === 'dependency' ? loadedNextBy(analysis.engine.ledger.incarnations, get) : undefined;
-  const site = siteOf(incarnation, reference);
+function holderOf(reference: OpenReference, now: number, inputs: readonly InputSummary[]): Holder {
+  const { get, family, place, dependent, within } = reference;
   return {
-    site: placeName(taker),
+    site: place.name,
     family,
     means: MEANS[family],
     ...(dependent === undefined ? {} : { dependent }),
@@ -99,34 +77,16 @@ function holderOf(analysis: Analysis, incarnation: Incarnation, reference: Refer
     context: get.context,
     since: get.ts,
     age: Math.max(0, now - get.ts),
-    at: placeOf(analysis.report.inputs, get),
+    at: placeOf(inputs, get),
     ...(get.stack === undefined || get.stack.length === 0 ? {} : { stack: [...get.stack] }),
-    ...(within === undefined || within.name === taker.symbol ? {} : { within: within.name }),
-    sure: site === undefined || site.sameTask === site.puts,
+    ...(within === undefined ? {} : { within }),
+    sure: place.sameTask === place.puts,
   };
 }
 
-export function siteOf(incarnation: Incarnation, reference: Reference): TakingSite | undefined {
-  for (const site of incarnation.references.sites.values()) if (site.open.has(reference)) return site;
-  return undefined;
-}
-
-/** A dependency is taken while its dependent's symbols are resolved, by the task that then loads it. */
-function loadedNextBy(incarnations: readonly Incarnation[], get: Event): string | undefined {
-  let next: Incarnation | undefined;
-  for (const incarnation of incarnations) {
-    const { load } = incarnation;
-    if (load === undefined || load.pid !== get.pid || load.seq < get.seq) continue;
-    if (next === undefined || load.seq < next.load!.seq) next = incarnation;
-  }
-  return next?.module;
-}
-
-function doubtsOf(ledger: Ledger, incarnation: Incarnation, users: number, open: number): string[] {
-  const doubts: string[] = [];
-  const lost = doubt(ledger, incarnation, incarnation.first, undefined);
-  if (lost !== undefined) doubts.push(lost);
-  if (open > users)
-    doubts.push(`by refcnt only ${users} of these ${open} are still out; the other puts went unseen`);
+function doubtsOf({ doubt, count, out }: Standing): string[] {
+  const doubts = doubt === undefined ? [] : [doubt];
+  if (out > count)
+    doubts.push(`by refcnt only ${count} of these ${out} are still out; the other puts went unseen`);
   return doubts;
 }

@@ -2,28 +2,28 @@
 import type { HoldersAnswer } from '../model/answers.ts';
 import { tellsTime } from '../model/clock.ts';
 import { UserError } from '../model/errors.ts';
-import type { Analysis } from '../pipeline/analyze.ts';
-import { findIncarnation, heldAt } from './held.ts';
+import type { Standings } from '../model/standing.ts';
+import { findModule, held } from './held.ts';
 import { parseMoment } from './moment.ts';
 
-/** `read` analyzes the captures up to a moment, or whole. */
+/** `ask` tells how things stood at a moment, or at the end. */
 export async function holders(
   module: string,
   at: string | undefined,
-  read: (until: number | undefined) => Promise<Analysis>,
+  ask: (until: number | undefined) => Promise<Standings>,
 ): Promise<HoldersAnswer> {
   let until = at === undefined ? undefined : parseMoment(at, 'time');
-  let analysis = await read(until);
-  const clock = analysis.report.inputs[0]?.clock ?? 'time';
+  let standings = await ask(until);
+  const clock = standings.report().inputs[0]?.clock ?? 'time';
   if (at !== undefined && !tellsTime(clock)) {
     // Only the capture tells which clock it was recorded with.
     until = parseMoment(at, clock);
-    analysis = await read(until);
+    standings = await ask(until);
   }
-  const { last } = analysis.engine.ledger;
+  const last = standings.last();
   if (last === undefined && at !== undefined)
     throw new UserError('usage', `--at ${at} lies before the first event`);
-  const incarnation = findIncarnation(analysis.engine.ledger, module);
-  const held = heldAt(analysis, incarnation, until ?? last?.ts ?? 0);
-  return { type: 'holders', atEnd: at === undefined, ...held };
+  const { inputs, modules } = standings.report();
+  const standing = standings.standing(findModule(modules, module));
+  return { type: 'holders', atEnd: at === undefined, ...held(standing, until ?? last ?? 0, inputs) };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WhyBusyAnswer } from '../model/answers.ts';
 import { analyze } from '../pipeline/analyze.ts';
+import { standingsOf } from '../pipeline/standings.ts';
 import { holders } from './holders.ts';
 import { whyBusy } from './why-busy.ts';
 
@@ -25,7 +26,7 @@ function write(lines: readonly string[]): string {
 }
 
 async function ask(module: string, ...lines: string[]): Promise<WhyBusyAnswer> {
-  return whyBusy(module, await analyze([write(lines)]));
+  return whyBusy(module, standingsOf(await analyze([write(lines)])));
 }
 
 const LOADED = [
@@ -98,7 +99,8 @@ test('names with a dash are those with an underscore; the last load is meant', a
     'insmod-12 5.1 module_put: dm_mod call_site=do_init_module refcnt=1',
     'cat-42 6 module_get: dm_mod call_site=misc_open refcnt=2',
   ]);
-  const at = (time?: string) => holders('dm-mod', time, (until) => analyze([path], { until }));
+  const at = (time?: string) =>
+    holders('dm-mod', time, async (until) => standingsOf(await analyze([path], { until })));
   expect(await at()).toMatchObject({ incarnation: 2, count: 1, atEnd: true });
   expect(await at('2.5')).toMatchObject({ incarnation: 1, state: 'freed', count: 0 });
   expect(await at('5.5')).toMatchObject({ incarnation: 2, count: 0, atEnd: false });

@@ -1,13 +1,11 @@
 /** Why a module cannot be unloaded, whether that will pass, and what to do. */
-import type { Incarnation } from '../lifetime/changes.ts';
-import type { Reference } from '../lifetime/references.ts';
-import { placeName } from '../lifetime/sites.ts';
 import type { JudgedHolder, Patience, UnloadAttempt, WhyBusyAnswer } from '../model/answers.ts';
-import type { Finding, RuleId } from '../model/report.ts';
+import type { Event } from '../model/event.ts';
+import type { Finding, InputSummary, RuleId } from '../model/report.ts';
+import type { OpenReference, Standings } from '../model/standing.ts';
 import { duration } from '../passes/make-finding.ts';
 import { rules } from '../passes/rules.ts';
-import type { Analysis } from '../pipeline/analyze.ts';
-import { findIncarnation, heldAt, placeOf, siteOf } from './held.ts';
+import { findModule, held, placeOf } from './held.ts';
 
 /** Rules that speak of why a module stays or of an unload that does not end. */
 const RELEVANT: ReadonlySet<RuleId> = new Set([
@@ -22,65 +20,55 @@ const RELEVANT: ReadonlySet<RuleId> = new Set([
 /** Held so much longer than the longest that came back, a reference is not on its way back. */
 const TIMES_LONGER = 20;
 
-export function whyBusy(module: string, analysis: Analysis): WhyBusyAnswer {
-  const { ledger } = analysis.engine;
-  const incarnation = findIncarnation(ledger, module);
-  const held = heldAt(analysis, incarnation, ledger.last?.ts ?? 0);
-  const findings = analysis.report.findings.filter(
-    (finding) => finding.module === incarnation.module && RELEVANT.has(finding.rule),
+export function whyBusy(wanted: string, standings: Standings): WhyBusyAnswer {
+  const { inputs, modules, findings: all } = standings.report();
+  const module = findModule(modules, wanted);
+  const standing = standings.standing(module);
+  const now = held(standing, standings.last() ?? 0, inputs);
+  const findings = all.filter((finding) => finding.module === module && RELEVANT.has(finding.rule));
+  const current = findings.filter((finding) => finding.incarnation === standing.nth);
+  const holders = now.holders.map(
+    (holder, index): JudgedHolder => ({ ...holder, ...judge(standing.open[index]!, holder.age, current) }),
   );
-  const current = findings.filter((finding) => finding.incarnation === incarnation.nth);
-  const open = incarnation.state === 'freed' ? [] : incarnation.references.open();
-  const holders = held.holders.map((holder, index): JudgedHolder => {
-    const { patience, reason } = judge(incarnation, open[index]!, holder.age, current);
-    return { ...holder, patience, reason };
-  });
-  const attempts = attemptsOf(analysis, incarnation.module, findings);
-  const verdict = verdictOf(held.state, held.count, holders, current);
+  const verdict = verdictOf(now.state, now.count, holders, current);
   return {
     type: 'why-busy',
-    ...held,
+    ...now,
     verdict,
     holders,
-    attempts,
+    attempts: attemptsOf(inputs, findings, standings.frees(module)),
     findings: findings.filter(({ rule }) => rule !== 'busy-unload'),
-    steps: stepsOf(incarnation.module, verdict, holders, held.unseen, current),
+    steps: stepsOf(module, verdict, holders, now.unseen, current),
   };
 }
 
 function judge(
-  incarnation: Incarnation,
-  reference: Reference,
+  { place, family, missedBy }: OpenReference,
   age: number,
   findings: readonly Finding[],
 ): { patience: Patience; reason: string } {
-  const site = siteOf(incarnation, reference);
-  const place = placeName(reference.taker);
-  if (reference.missedBy !== undefined) {
+  if (missedBy !== undefined) {
     return {
       patience: 'leaked',
-      reason: `${reference.missedBy.name}(), which gives it back elsewhere, returned without doing so`,
+      reason: `${missedBy}(), which gives it back elsewhere, returned without doing so`,
     };
   }
-  const leak = findings.find(
-    ({ rule, culprit }) => rule === 'ref-leak' && culprit.symbol === reference.taker.symbol,
-  );
+  const leak = findings.find(({ rule, culprit }) => rule === 'ref-leak' && culprit.symbol === place.symbol);
   if (leak?.certainty === 'observed') return { patience: 'leaked', reason: leak.title };
-  if (reference.family === 'tracer')
+  if (family === 'tracer')
     return { patience: 'transient', reason: 'dropped when the probe is attached or the tracer ends' };
-  if (reference.family === 'init') return { patience: 'transient', reason: 'dropped when init() returns' };
-  if (reference.family === 'dependency')
+  if (family === 'init') return { patience: 'transient', reason: 'dropped when init() returns' };
+  if (family === 'dependency')
     return { patience: 'lasting', reason: 'until the module that links to it is removed' };
   const suspicion = leak === undefined ? '' : '; analyze suspects a leak';
-  if (site !== undefined && site.puts > 0) {
-    const others = site.puts === 1 ? 'the other one' : `the ${site.puts} others`;
-    const back = `${others} from ${place} came back within ${duration(site.longestHold)}`;
-    return age <= site.longestHold * TIMES_LONGER
+  if (place.puts > 0) {
+    const others = place.puts === 1 ? 'the other one' : `the ${place.puts} others`;
+    const back = `${others} from ${place.name} came back within ${duration(place.longestHold)}`;
+    return age <= place.longestHold * TIMES_LONGER
       ? { patience: 'transient', reason: back }
       : { patience: 'lasting', reason: `${back}; this one is ${duration(age)} old${suspicion}` };
   }
-  if (reference.family === 'file')
-    return { patience: 'lasting', reason: `until the file is closed${suspicion}` };
+  if (family === 'file') return { patience: 'lasting', reason: `until the file is closed${suspicion}` };
   return {
     patience: leak === undefined ? 'unknown' : 'lasting',
     reason: `no reference from there has come back in this capture${suspicion}`,
@@ -103,13 +91,13 @@ function verdictOf(
 }
 
 function attemptsOf(
-  { report, engine }: Analysis,
-  module: string,
+  inputs: readonly InputSummary[],
   findings: readonly Finding[],
+  frees: readonly Event[],
 ): UnloadAttempt[] {
   const attempts: UnloadAttempt[] = [];
   for (const { rule, at, title, detail, culprit, evidence } of findings) {
-    const place = { ns: at.ns, at: placeOf(report.inputs, at) };
+    const place = { ns: at.ns, at: placeOf(inputs, at) };
     if (rule === 'busy-unload') {
       const { task } = evidence.at(-1)!;
       attempts.push({ outcome: 'refused', ...place, task, text: detail });
@@ -123,12 +111,11 @@ function attemptsOf(
       });
     }
   }
-  for (const { module: name, free } of engine.ledger.incarnations) {
-    if (name !== module || free === undefined) continue;
+  for (const free of frees) {
     attempts.push({
       outcome: 'freed',
       ns: free.ts,
-      at: placeOf(report.inputs, free),
+      at: placeOf(inputs, free),
       task: { comm: free.comm, pid: free.pid },
       text: 'the unload went through',
     });

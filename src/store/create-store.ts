@@ -5,17 +5,20 @@ import Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
 import type { Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
+import type { TakingPlace } from '../model/standing.ts';
 import { createBatch } from './batch.ts';
 import { eventDetail, eventValue } from './event-row.ts';
-import { createInterner } from './intern.ts';
+import { createInterner, type StoreInterner } from './intern.ts';
 import { isStore } from './is-store.ts';
-import type { BadRow, IncarnationRow, LossRow, ReferenceRow } from './rows.ts';
+import type { BadRow, IncarnationRow, LossRow, ReferenceRow, StandingRow } from './rows.ts';
 import { APPLICATION_ID, contextIds, INDEXES, kindIds, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
 export interface StoreResult {
   readonly incarnations: Iterable<IncarnationRow>;
   /** Those that `addReferences` has not had yet. */
   readonly references: Iterable<ReferenceRow>;
+  /** One for each module. */
+  readonly standings: Iterable<StandingRow>;
   readonly report: Report;
 }
 
@@ -95,7 +98,7 @@ function writerOf(
   const references = createBatch(db, 'hard_refs', ['incarnation', 'get', 'put', 'family', 'ambiguous']);
 
   const insertIncarnation = db.prepare(
-    'INSERT INTO incarnations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO incarnations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
 
   // SQLite numbers rows by itself where seq just counts on, which spares the look whether seq is taken: 1/6.
@@ -163,6 +166,7 @@ function writerOf(
         addReferences(result.references);
         references.flush();
         writeIncarnations(insertIncarnation, result.incarnations);
+        writeStandings(db, intern, result.standings);
         writeReport(db, result.report);
         db.exec(INDEXES);
         // Last, so that a file cut before this is no store whatever its name.
@@ -231,8 +235,40 @@ function writeIncarnations(insert: Database.Statement, rows: Iterable<Incarnatio
       row.puts,
       row.held,
       row.maxRefcnt,
+      row.remembered ? 1 : 0,
     );
   }
+}
+
+const OPEN_COLUMNS = ['incarnation', 'get', 'family', 'place', 'within', 'missed_by', 'dependent'];
+
+function writeStandings(db: Database.Database, intern: StoreInterner, rows: Iterable<StandingRow>): void {
+  const insertStanding = db.prepare('INSERT INTO standings VALUES (?, ?, ?, ?)');
+  const insertPlace = db.prepare('INSERT INTO places VALUES (NULL, ?, ?, ?, ?, ?)');
+  const references = createBatch(db, 'open_refs', OPEN_COLUMNS);
+  const { values } = references;
+  for (const { incarnation, standing } of rows) {
+    const { module, known, doubt, open } = standing;
+    insertStanding.run(module, incarnation, known ? 1 : 0, doubt ?? null);
+    const places = new Map<TakingPlace, number | bigint>();
+    for (const { get, family, place, within, missedBy, dependent } of open) {
+      let id = places.get(place);
+      if (id === undefined) {
+        const { name, symbol, puts, sameTask, longestHold } = place;
+        id = insertPlace.run(name, symbol ?? null, puts, sameTask, longestHold).lastInsertRowid;
+        places.set(place, id);
+      }
+      const at = references.next();
+      values[at] = incarnation;
+      values[at + 1] = get.seq;
+      values[at + 2] = intern.family(family);
+      values[at + 3] = id;
+      values[at + 4] = within ?? null;
+      values[at + 5] = missedBy ?? null;
+      values[at + 6] = dependent ?? null;
+    }
+  }
+  references.flush();
 }
 
 function writeReport(db: Database.Database, report: Report): void {

@@ -12,6 +12,7 @@ const writer = createStore(path);
 writer.finish({
   incarnations: [],
   references: [],
+  standings: [],
   report: {
     schema: 'modlife/findings@1',
     tool: { name: 'modlife', version: '0' },

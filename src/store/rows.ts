@@ -1,5 +1,6 @@
 import type { Bad, Lost } from '../model/collector.ts';
 import type { Nanoseconds } from '../model/event.ts';
+import type { Standing } from '../model/standing.ts';
 
 /** One load of a module. Every moment is the `seq` of an event: its time, task and line are found there. */
 export interface IncarnationRow {
@@ -22,6 +23,15 @@ export interface IncarnationRow {
   readonly held: number;
   /** Largest refcnt printed, base included. */
   readonly maxRefcnt: number | null;
+  /** False for one that was freed so long before the end that the ledger let go of it. */
+  readonly remembered: boolean;
+}
+
+/** How one load stands at the end. */
+export interface StandingRow {
+  /** `IncarnationRow.id`; its `held` and `state` are those of the standing. */
+  readonly incarnation: number;
+  readonly standing: Standing;
 }
 
 /** One hard reference. */

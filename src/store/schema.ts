@@ -4,7 +4,7 @@ import type { EventKind, ExecContext } from '../model/event.ts';
 export const APPLICATION_ID = 0x6d6c6966;
 
 /** Kept in user_version. Raise it with any change below or in event-row.ts: stores are rebuilt, never migrated. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Numbers stand in files: add, never renumber. */
 export const kindIds: Readonly<Record<EventKind, number>> = {
@@ -182,7 +182,8 @@ CREATE TABLE incarnations (
   gets INTEGER NOT NULL,
   puts INTEGER NOT NULL,
   held INTEGER NOT NULL,
-  max_refcnt INTEGER
+  max_refcnt INTEGER,
+  remembered INTEGER NOT NULL   -- 0: freed so long ago that the ledger let go of it
 ) STRICT;
 
 CREATE TABLE families (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
@@ -193,6 +194,35 @@ CREATE TABLE hard_refs (
   family INTEGER NOT NULL REFERENCES families,
   ambiguous INTEGER NOT NULL
 ) STRICT;
+
+-- How things stand at the end, beyond what the rows before tell: enough to say who holds a module, and why, without
+-- a walk over its events.
+CREATE TABLE standings (
+  module TEXT PRIMARY KEY,
+  incarnation INTEGER NOT NULL REFERENCES incarnations,   -- the one that lives, or the last that did
+  known INTEGER NOT NULL,
+  doubt TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE places (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,        -- of the function that took references of one incarnation
+  symbol TEXT,
+  puts INTEGER NOT NULL,     -- of these references
+  same_task INTEGER NOT NULL,
+  longest_hold INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE open_refs (
+  incarnation INTEGER NOT NULL REFERENCES incarnations,
+  get INTEGER NOT NULL REFERENCES event_rows,
+  family INTEGER NOT NULL REFERENCES families,
+  place INTEGER NOT NULL REFERENCES places,
+  within TEXT,
+  missed_by TEXT,
+  dependent TEXT,
+  PRIMARY KEY (incarnation, get)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE modules (
   module TEXT NOT NULL,
@@ -220,6 +250,5 @@ CREATE TABLE report (json TEXT NOT NULL) STRICT;   -- the findings document, its
 /** Built after the load, when a whole table is sorted once. Events have none beyond seq: a walk over a million
  *  takes less than a tenth of a second, an index over them would add a third to the cost of every load. */
 export const INDEXES = `
-CREATE INDEX open_refs ON hard_refs (incarnation, get) WHERE put IS NULL;
 CREATE INDEX incarnations_by_module ON incarnations (module, nth);
 `;

@@ -232,7 +232,7 @@ function reportOf(findings: Finding[] = [finding]): Report {
 function write(events: readonly Event[], result: Partial<StoreResult> = {}): void {
   const writer = createStore(path);
   writer.append(events);
-  writer.finish({ incarnations: [], references: [], report: reportOf(), ...result });
+  writer.finish({ incarnations: [], references: [], standings: [], report: reportOf(), ...result });
   writer.close();
 }
 
@@ -322,7 +322,7 @@ describe('events', () => {
     writer.append(events.slice(2, 6));
     writer.append(events.slice(6, 900));
     writer.append(events.slice(900));
-    writer.finish({ incarnations: [], references: [], report: reportOf() });
+    writer.finish({ incarnations: [], references: [], standings: [], report: reportOf() });
     expect([...read().events()]).toStrictEqual(events);
   });
 
@@ -368,7 +368,7 @@ test('the report, inputs and losses come back as they went in', () => {
   ] as const;
   for (const loss of losses) writer.addLoss(loss);
   writer.addBad({ input: 0, line: 3, column: 45, message: 'expected refcnt=', text: hostile[1]! });
-  writer.finish({ incarnations: [], references: [], report: reportOf() });
+  writer.finish({ incarnations: [], references: [], standings: [], report: reportOf() });
   const store = read();
   expect(store.report()).toStrictEqual(reportOf());
   expect(JSON.stringify(store.report())).toBe(JSON.stringify(reportOf()));
@@ -399,7 +399,7 @@ describe('the file', () => {
     // What a killed process leaves behind is not taken for a store.
     copyFileSync(join(folder, partial), join(folder, 'killed.db'));
     expect(isStore(join(folder, 'killed.db'))).toBe(false);
-    writer.finish({ incarnations: [], references: [], report: reportOf() });
+    writer.finish({ incarnations: [], references: [], standings: [], report: reportOf() });
     writer.close();
     expect(readdirSync(folder).sort()).toEqual(['a.db', 'killed.db']);
     expect([...read().events({ module: 'new' })]).toHaveLength(5000);
@@ -418,7 +418,8 @@ describe('the file', () => {
     writers.forEach((writer, index) => {
       writer.append([get(1, `m${index}`, 'x')]);
     });
-    for (const writer of writers) writer.finish({ incarnations: [], references: [], report: reportOf() });
+    for (const writer of writers)
+      writer.finish({ incarnations: [], references: [], standings: [], report: reportOf() });
     expect([...read().events()].map((event) => 'module' in event && event.module)).toEqual(['m1']);
     expect(readdirSync(folder)).toEqual(['a.db']);
   });
@@ -441,7 +442,7 @@ describe('the file', () => {
   test('that turns up while a store is written is not replaced either', () => {
     const writer = createStore(path);
     writeFileSync(path, 'mine');
-    const result = { incarnations: [], references: [], report: reportOf() };
+    const result = { incarnations: [], references: [], standings: [], report: reportOf() };
     expect(refusal(() => writer.finish(result)).code).toBe('store');
     writer.close();
     expect(readFileSync(path, 'utf8')).toBe('mine');
@@ -466,7 +467,7 @@ describe('the file', () => {
     symlinkSync(path, link);
     const writer = createStore(link);
     writer.append([get(1, 'm', 'x')]);
-    writer.finish({ incarnations: [], references: [], report: reportOf() });
+    writer.finish({ incarnations: [], references: [], standings: [], report: reportOf() });
     expect([...read().events()]).toHaveLength(1);
   });
 
@@ -546,6 +547,7 @@ describe('questions', () => {
             puts: 2,
             held: 1,
             maxRefcnt: 3,
+            remembered: true,
           },
           {
             id: 2,
@@ -563,6 +565,7 @@ describe('questions', () => {
             puts: 0,
             held: 1,
             maxRefcnt: 2,
+            remembered: true,
           },
         ],
         references: [

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import { PLAIN, styleOf } from '../io.ts';
 import type { Run } from '../program.ts';
@@ -16,19 +16,22 @@ interface Options extends TriageFiles {
   output?: string;
 }
 
-export function registerAnalyze(program: Command, run: Run): void {
-  const command = program
-    .command('analyze')
-    .description('the bugs in one or more captures of one boot')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerAnalyze(command: Command, run: Run): void {
+  command
     .addOption(
-      new Option('--to <format>', 'print the findings as this').choices(reportFormats).default('text'),
+      command
+        .createOption('--to <format>', 'print the findings as this')
+        .choices(reportFormats)
+        .default('text'),
     )
-    .addOption(new Option('--json', 'short for --to json (modlife schema describes it)').conflicts('to'))
+    .addOption(
+      command.createOption('--json', 'short for --to json (modlife schema describes it)').conflicts('to'),
+    )
     .option('--format <name>', 'read as this format instead of recognising it')
     .option('--db <file>', 'keep the store, for modlife query and the other commands')
     .addOption(
-      new Option('--fail-on <severity>', 'exit 1 at findings of this severity or above')
+      command
+        .createOption('--fail-on <severity>', 'exit 1 at findings of this severity or above')
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { BalanceBy } from '../../model/answers.ts';
 import type { Run } from '../program.ts';
 
@@ -10,13 +10,11 @@ interface Options {
   format?: string;
 }
 
-export function registerBalance(program: Command, { io }: Run): void {
-  program
-    .command('balance')
-    .description('references taken and given back, most still held first')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerBalance(command: Command, { io }: Run): void {
+  command
     .addOption(
-      new Option('--by <what>', 'add up per call site, stack or task')
+      command
+        .createOption('--by <what>', 'add up per call site, stack or task')
         .choices(['site', 'stack', 'task'])
         .default('site'),
     )

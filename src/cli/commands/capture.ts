@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Run } from '../program.ts';
 
 interface Options {
@@ -11,16 +11,16 @@ interface Options {
   json?: boolean;
 }
 
-export function registerCapture(program: Command, run: Run): void {
-  program
-    .command('capture')
-    .description('record on this machine, as root, until COMMAND ends or ^C')
-    .argument('[command...]', 'after --; run while the kernel is recorded')
+export function registerCapture(command: Command, run: Run): void {
+  command
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
     .option('--for <seconds>', 'end after so long', positive)
     .addOption(
-      new Option('--backend <name>', 'what records').choices(['tracefs', 'bpftrace']).default('tracefs'),
+      command
+        .createOption('--backend <name>', 'what records')
+        .choices(['tracefs', 'bpftrace'])
+        .default('tracefs'),
     )
     .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
     .option('--cleanup', 'remove what a recorder left behind that was killed')

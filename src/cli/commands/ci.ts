@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { collect } from './capture.ts';
@@ -11,15 +11,13 @@ interface Options {
   json?: boolean;
 }
 
-export function registerCi(program: Command, run: Run): void {
-  program
-    .command('ci')
-    .description('record while COMMAND runs, as root; a short verdict, a status')
-    .argument('<command...>', 'after --')
+export function registerCi(command: Command, run: Run): void {
+  command
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'keep the capture there; otherwise it is kept if something was found')
     .addOption(
-      new Option('--fail-on <severity>', 'exit 1 at findings of this severity or above')
+      command
+        .createOption('--fail-on <severity>', 'exit 1 at findings of this severity or above')
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )

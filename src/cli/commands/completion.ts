@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
 import type { Run } from '../program.ts';
 
-export function registerCompletion(program: Command, { io }: Run): void {
-  program
-    .command('completion')
-    .description('completion script for bash, zsh or fish')
-    .argument('<shell>', 'bash, zsh or fish')
+export function registerCompletion(command: Command, { io }: Run): void {
+  command
     .addHelpText(
       'after',
       `
@@ -15,6 +12,6 @@ Examples: source <(modlife completion bash)
     )
     .action(async (shell: string) => {
       const { completionScript } = await import('../completion.ts');
-      io.stdout.write(completionScript(program, shell));
+      io.stdout.write(completionScript(command.parent!, shell));
     });
 }

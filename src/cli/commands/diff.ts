@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 
@@ -8,15 +8,12 @@ interface Options {
   allowGaps?: boolean;
 }
 
-export function registerDiff(program: Command, run: Run): void {
-  program
-    .command('diff')
-    .description('two runs compared: findings that are new, fixed and unchanged')
-    .argument('<a>', 'the run before: what analyze --json printed, a store or a capture')
-    .argument('<b>', 'the run after, likewise')
+export function registerDiff(command: Command, run: Run): void {
+  command
     .option('--json', 'the same as JSON (modlife schema diff describes it)')
     .addOption(
-      new Option('--fail-on <severity>', 'exit 1 at new findings of this severity or above')
+      command
+        .createOption('--fail-on <severity>', 'exit 1 at new findings of this severity or above')
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )

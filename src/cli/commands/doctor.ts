@@ -8,11 +8,8 @@ interface Options {
   format?: string;
 }
 
-export function registerDoctor(program: Command, { io }: Run): void {
-  program
-    .command('doctor')
-    .description('which rules this machine can decide, as root, or a capture')
-    .argument('[capture...]', 'files or capture directories; none: this machine')
+export function registerDoctor(command: Command, { io }: Run): void {
+  command
     .option('-m, --module <name>', 'as if this module were probed; again for more', collect)
     .option('--json', 'the same as JSON')
     .option('--format <name>', 'read as this format instead of recognising it')

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Run } from '../program.ts';
 
 const formats = ['perfetto', 'csv', 'ndjson', 'parquet'] as const;
@@ -11,18 +11,19 @@ interface Options {
   format?: string;
 }
 
-export function registerExport(program: Command, { io }: Run): void {
-  program
-    .command('export')
-    .description('a capture for other programs: Perfetto, a spreadsheet, a data frame')
-    .argument('[capture...]', 'files, or a store that analyze --db kept; - is stdin')
+export function registerExport(command: Command, { io }: Run): void {
+  command
     .addOption(
-      new Option('--to <format>', 'perfetto is the JSON that Chrome and Perfetto open')
+      command
+        .createOption('--to <format>', 'perfetto is the JSON that Chrome and Perfetto open')
         .choices(formats)
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option('--table <name>', 'what csv, ndjson and parquet hold').choices(tables).default('events'),
+      command
+        .createOption('--table <name>', 'what csv, ndjson and parquet hold')
+        .choices(tables)
+        .default('events'),
     )
     .option('-o, --output <file>', 'write there; - is stdout', '-')
     .option('--format <name>', 'read as this format instead of recognising it')

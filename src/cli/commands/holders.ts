@@ -13,12 +13,8 @@ const ONLY_ONCE = [
   'save the capture to a file',
 ] as const;
 
-export function registerHolders(program: Command, { io }: Run): void {
-  program
-    .command('holders')
-    .description('who holds a module: call site, task, since when')
-    .argument('<module>', 'its name; - and _ are the same')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerHolders(command: Command, { io }: Run): void {
+  command
     .option('--at <time>', 'then, not at the end: seconds as in the capture, or 123ns')
     .option('--stacks', 'whole stacks')
     .option('--json', 'the same as JSON')
@@ -27,15 +23,18 @@ export function registerHolders(program: Command, { io }: Run): void {
     .action(async (module: string, paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');
       const inputs = inputsOf(paths, `holders ${module}`, io);
-      const [{ holders }, { read }, { UserError }] = await Promise.all([
+      const [{ holders }, { withStandings }, { UserError }] = await Promise.all([
         import('../../questions/holders.ts'),
-        import('../read.ts'),
+        import('../with-store.ts'),
         import('../../model/errors.ts'),
       ]);
-      let reads = 0;
-      const answer = await holders(module, options.at, (until) => {
-        if (++reads > 1 && inputs.includes('-')) throw new UserError('usage', ...ONLY_ONCE);
-        return read(inputs, { format: options.format, until }, io);
+      const { at, format } = options;
+      const answer = await withStandings(inputs, { format }, io, (ask) => {
+        let asked = 0;
+        return holders(module, at, (until) => {
+          if (++asked > 1 && inputs.includes('-')) throw new UserError('usage', ...ONLY_ONCE);
+          return ask(until);
+        });
       });
       const { print } = await import('../print.ts');
       await print(answer, { ...options, full: options.stacks === true }, io);

@@ -1,16 +1,12 @@
 import type { Command } from 'commander';
 import type { Run } from '../program.ts';
 
-export function registerMan(program: Command, { io }: Run): void {
-  program
-    .command('man')
-    .description('the manual page')
-    .addHelpText('after', '\nExample: modlife man | man -l -')
-    .action(async () => {
-      const [{ manPage }, { version }] = await Promise.all([
-        import('../man.ts'),
-        import('../../pipeline/package-root.ts'),
-      ]);
-      io.stdout.write(manPage(program, version()));
-    });
+export function registerMan(command: Command, { io }: Run): void {
+  command.addHelpText('after', '\nExample: modlife man | man -l -').action(async () => {
+    const [{ manPage }, { version }] = await Promise.all([
+      import('../man.ts'),
+      import('../../pipeline/package-root.ts'),
+    ]);
+    io.stdout.write(manPage(command.parent!, version()));
+  });
 }

@@ -9,12 +9,8 @@ interface Options {
   format?: string;
 }
 
-export function registerQuery(program: Command, { io }: Run): void {
-  program
-    .command('query')
-    .description('ask a store or capture a named question, or SQL')
-    .argument('[name]', 'a named question; without one they are listed')
-    .argument('[capture...]', 'a store that analyze --db kept, or captures; - is stdin')
+export function registerQuery(command: Command, { io }: Run): void {
+  command
     .option('--sql <select>', 'this instead of a named question')
     .option('-p, --param <key=value>', 'a parameter; may be given several times', collect, [])
     .option('--csv', 'comma-separated values')

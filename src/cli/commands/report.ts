@@ -9,11 +9,8 @@ interface Options {
 /** Where it goes when nobody says and stdout is a terminal, which no one wants to see HTML in. */
 const FILE = 'modlife-report.html';
 
-export function registerReport(program: Command, { io }: Run): void {
-  program
-    .command('report')
-    .description('one HTML file: the verdict, each finding as a story, each module over time')
-    .argument('[capture...]', 'files; - is stdin')
+export function registerReport(command: Command, { io }: Run): void {
+  command
     .option('-o, --output <file>', `write there; - is stdout (default: ${FILE}, or stdout into a pipe)`)
     .option('--format <name>', 'read as this format instead of recognising it')
     .addHelpText(

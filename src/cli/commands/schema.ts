@@ -1,4 +1,4 @@
-import { Argument, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { Run } from '../program.ts';
 
 const schemas = {
@@ -8,15 +8,10 @@ const schemas = {
   suppressions: async () => (await import('../../model/suppressions.ts')).suppressionsSchema,
 } as const;
 
-export function registerSchema(program: Command, { io }: Run): void {
-  program
-    .command('schema')
-    .description('JSON Schema of what --json prints and --suppress reads')
-    .addArgument(
-      new Argument('[document]', 'what analyze, tail (a line of it) or diff prints, or --suppress reads')
-        .choices(Object.keys(schemas))
-        .default('findings'),
-    )
+export function registerSchema(command: Command, { io }: Run): void {
+  const [document] = command.registeredArguments;
+  document!.choices(Object.keys(schemas)).default('findings');
+  command
     .addHelpText('after', '\nExample: modlife schema > findings.schema.json')
     .action(async (document: keyof typeof schemas) => {
       const [{ z }, schema] = await Promise.all([import('zod'), schemas[document]()]);

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
@@ -17,12 +17,8 @@ interface Options extends TriageFiles {
   exec?: string[];
 }
 
-export function registerTail(program: Command, run: Run): void {
-  const command = program
-    .command('tail')
-    .description('the same while it happens: a growing file, a pipe')
-    .argument('[source]', 'a file that grows, a FIFO; - is stdin')
-    .argument('[args...]', 'after --, options of the program that --exec names')
+export function registerTail(command: Command, run: Run): void {
+  command
     .option('--live', 'this machine, recorded as capture does; as root')
     .option(
       '-m, --module <name>',
@@ -37,11 +33,9 @@ export function registerTail(program: Command, run: Run): void {
     .option('--verbose', 'tell each reference taken and given back, too')
     .option('--format <name>', 'read as this format instead of recognising it')
     .addOption(
-      new Option('--fail-on <severity>', 'end with status 1 at the first finding as grave as this').choices([
-        'error',
-        'warning',
-        'note',
-      ]),
+      command
+        .createOption('--fail-on <severity>', 'end with status 1 at the first finding as grave as this')
+        .choices(['error', 'warning', 'note']),
     )
     .option('--exec <program...>', 'run this for each finding that counts, which it gets as JSON on stdin');
   addTriageOptions(command)
