@@ -16,7 +16,7 @@ import type { FileTracker } from './files.ts';
 import type { Incarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import type { Reference } from './references.ts';
-import { familyOf, placeName, readFrame } from './sites.ts';
+import { familyOf, isWrapper, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {
@@ -59,7 +59,7 @@ export function createHardReferences(
   /** The place that took or dropped, and its family, looking behind what hides it. */
   function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
     const family = familyOf(event.callSite, event.module);
-    if (family !== 'hidden') return { code: event.callSite, family };
+    if (family !== 'hidden' && !isWrapper(event.callSite)) return { code: event.callSite, family };
     const frame = callerFrame(event);
     const framed = frame === undefined ? undefined : placeOfFrame(frame, within);
     const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
@@ -260,12 +260,15 @@ export function createHardReferences(
   };
 }
 
-/** The frame that called try_module_get or module_put, unless it is a bare address. */
+/** The frame that called try_module_get or module_put, or what does so for others; it may be a bare address. */
 function callerFrame(event: ModuleRefEvent): string | undefined {
   const stack = event.stack;
   if (stack === undefined) return undefined;
   const at = stack.findIndex((frame) =>
     /^(__)?(try_)?module_(get|put)$/.test(readFrame(frame)?.symbol ?? ''),
   );
-  return stack.slice(at + 1).find((frame) => !/trampoline|return_to_handler/.test(frame));
+  return stack.slice(at + 1).find((frame) => {
+    const code = readFrame(frame);
+    return !/trampoline|return_to_handler/.test(frame) && !(code !== undefined && isWrapper(code));
+  });
 }

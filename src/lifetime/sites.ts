@@ -73,6 +73,14 @@ const families: ReadonlyMap<string, Family> = new Map(
   ).flatMap(([family, symbols]) => symbols.map((symbol) => [symbol, family])),
 );
 
+/** Functions that take and drop on behalf of whoever calls them. */
+const WRAPPERS: ReadonlySet<string> = new Set(['__symbol_get', '__symbol_put', 'symbol_put_addr']);
+
+/** Is it not this that takes or drops, but what called it? */
+export function isWrapper({ symbol }: Pick<Code, 'symbol'>): boolean {
+  return symbol !== undefined && WRAPPERS.has(bareSymbol(symbol));
+}
+
 /** Compiler suffixes change from build to build: `blkdev_get_by_dev.part.0` is `blkdev_get_by_dev`. */
 export function bareSymbol(symbol: string): string {
   const dot = symbol.indexOf('.', 1);

@@ -438,3 +438,24 @@ test('a call that leaves its reference to nobody, where others left theirs to a 
   // It may yet come.
   expect(findingsOf(`${opened}${others}${aborted}`)).toEqual([]);
 });
+
+test('what a module took from another and did not give back before it was freed', () => {
+  const taken = `${load}
+      cat-20   2.0: bar_find: (bar_find+0x0/0x40 [bar])
+      cat-20   2.1: module_get: foo call_site=__symbol_get refcnt=2
+      cat-20   2.2: bar_find_ret: (vfs_write+0x10/0x20 <- bar_find) ret=0x2
+      cat-21   3.0: module_get: foo call_site=misc_open refcnt=3
+      cat-21   3.1: module_put: foo call_site=__fput refcnt=2`;
+  const freed = `
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: module_free: bar
+      rmmod-30   5.2: sys_delete_module -> 0x0`;
+  expect(findingsOf(taken + freed)).toEqual([
+    '  -> error observed ref-leak foo: bar_find [bar] took a reference to foo that was never given back',
+  ]);
+  const givenBack = `
+      rmmod-30   4.0: module_put: foo call_site=__symbol_put refcnt=1`;
+  expect(findingsOf(taken + givenBack + freed)).toEqual([]);
+  // Its user is still there and may need it.
+  expect(findingsOf(taken)).toEqual([]);
+});

@@ -25,6 +25,8 @@ interface Reason {
   readonly proof: readonly Evidence[];
   /** How many references it speaks of, when it does not speak of each by itself. */
   readonly count?: number;
+  /** A refcnt printed after this that still counts the reference confirms it, where that is not what is last in `proof`. */
+  readonly since?: number;
 }
 
 export const refLeak: Pass = {
@@ -98,7 +100,7 @@ function judge(
   const count = reason.count ?? leaked.length;
   const gap = doubt(ledger, incarnation, reference.get, undefined);
   // A refcnt printed since, that still counts it, shows that its put is not merely missing from the trace.
-  const since = reason.proof.at(-1)?.ns ?? reference.get.ts;
+  const since = reason.since ?? reason.proof.at(-1)?.ns ?? reference.get.ts;
   const confirmed = (incarnation.count.agreed?.ts ?? 0) > since;
   const unsure =
     gap ??
@@ -179,6 +181,8 @@ function whyLeaked(
       proof: [evidence(`fails with ${failure}`, within.returned)],
     };
   }
+  const gone = takerFreed(ledger, reference, site);
+  if (gone !== undefined) return gone;
   const held = ledger.now - get.ts;
   const proof = (): Evidence[] => {
     const wasRefused = refused.find(
@@ -215,6 +219,22 @@ function whyLeaked(
   }
   // Of the site as a whole, and so told once.
   return isNewest ? (shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof())) : undefined;
+}
+
+/** The module whose code took it, and whose code alone gives back what is taken there, has been freed since. */
+function takerFreed(ledger: Ledger, { get, taker }: Reference, site: TakingSite): Reason | undefined {
+  if (site.family !== 'foreign' || taker.module === undefined) return undefined;
+  if ([...site.partners.keys()].some(({ module }) => module !== taker.module)) return undefined;
+  const free = ledger.incarnations.find(
+    (each) => each.module === taker.module && each.free !== undefined && each.free.seq > get.seq,
+  )?.free;
+  if (free === undefined) return undefined;
+  return {
+    certain: true,
+    text: `${taker.module}, whose code took it, was freed without giving it back`,
+    proof: [evidence(`${taker.module} is freed`, free)],
+    since: get.ts,
+  };
 }
 
 /**
