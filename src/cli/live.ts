@@ -1,4 +1,5 @@
 /** This machine, recorded for `tail --live`: nothing is kept unless a folder is named. */
+import { readFileSync } from 'node:fs';
 import type { Following, Listener } from '../tail/source.ts';
 import { recordHere } from './run-capture.ts';
 
@@ -10,6 +11,8 @@ interface LiveOptions {
 }
 
 export interface Live {
+  /** Random, of this boot. */
+  readonly boot: string;
   follow(listener: Listener): Following;
   /** The recorder has taken its probes away. Whether it could record is for the listener. */
   readonly ended: Promise<void>;
@@ -25,6 +28,7 @@ export function openLive({ module = [], output, onReady }: LiveOptions): Live {
     tellEnded = resolve;
   });
   return {
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
     ended,
     follow(listener) {
       const onText = (text: Buffer) => listener.data(text);

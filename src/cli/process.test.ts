@@ -1,12 +1,13 @@
 /** What only a process of its own can show: what it is allowed, what a kill leaves, what a full disk does to it. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isStore } from '../store/is-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { buildProgram } from '../testing/built-program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
@@ -101,6 +102,47 @@ describe('killed while it writes a store', () => {
     }
     const [repeated] = [modlife(['analyze', '--json', db])];
     expect(JSON.parse(repeated!.stdout).findings).not.toEqual([]);
+  });
+});
+
+describe('killed while it follows a file into a store', () => {
+  const whole = readFileSync(LEAK);
+  const db = join(folder, 'live.db');
+  const growing = join(folder, 'growing.txt');
+  const events = () => {
+    if (!isStore(db)) return 0;
+    const store = openStore(db);
+    const [[count]] = store.sql('SELECT count(*) FROM events').rows as [[number]];
+    store.close();
+    return count;
+  };
+
+  async function following(bytes: Buffer, signal: NodeJS.Signals, meanwhile: () => void): Promise<void> {
+    const before = events();
+    appendFileSync(growing, bytes);
+    const child = spawn(process.execPath, [program, 'tail', '--plain', '--db', db, growing], {
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    for (let left = 100; events() <= before; left--) {
+      if (left === 0) throw new Error('nothing was stored');
+      await setTimeout(50);
+    }
+    meanwhile();
+    child.kill(signal);
+    await ended;
+  }
+
+  test('others ask it meanwhile, nothing is lost or doubled, and the next run goes on', async () => {
+    const cuts = [0, 0.7, 0.85, 1].map((part) => Math.floor(part * whole.length));
+    for (const [at, signal] of (['SIGKILL', 'SIGKILL', 'SIGINT'] as const).entries()) {
+      const bytes = whole.subarray(cuts[at], cuts[at + 1]);
+      await following(bytes, signal, () => {
+        const question = signal === 'SIGINT' ? 'why-busy' : 'holders';
+        expect(modlife([question, 'ml_getleak', db])).toMatchObject({ status: 0, stderr: '' });
+      });
+    }
+    expect(modlife(['analyze', '--json', db]).stdout).toBe(modlife(['analyze', '--json', growing]).stdout);
   });
 });
 

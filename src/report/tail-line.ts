@@ -52,6 +52,8 @@ export function gapInWords({ reason, lost, line }: GapLine): string {
       return 'gap: the file was truncated; what it held and was not read by then is lost';
     case 'replaced':
       return 'gap: the file was replaced; what came between the two is lost';
+    case 'unwatched':
+      return 'gap: what came since the store was last written is lost';
     case 'output':
       return `gap: ${plural(lost ?? 0, 'line')} not told, as nobody read what is told`;
     default:

@@ -29,7 +29,7 @@ interface StreamedResult {
   readonly rows: Iterable<readonly (string | number | null)[]>;
 }
 
-/** A finished store, read only. */
+/** A store, read only, as it stood when it was opened. */
 export interface Store {
   /** In order of `seq`, one at a time. Equal code and stacks are the same object; do not change them. */
   events(filter?: EventFilter): IterableIterator<Event>;
@@ -56,6 +56,8 @@ export function openStore(path: string): Store {
   const db = reading(path, () => new Database(resolve(path), { readonly: true, fileMustExist: true }));
   // The file may come from somebody else: its views shall call nothing but harmless functions.
   db.pragma('trusted_schema = OFF');
+  // One moment of it, if somebody writes it meanwhile.
+  db.exec('BEGIN');
   return {
     events: (filter = {}) => readEvents(db, path, filter),
     inputs: () => reading(path, () => readInputs(db)),

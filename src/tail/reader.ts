@@ -5,12 +5,14 @@
 import type { Change } from '../lifetime/changes.ts';
 import type { Bad, Parser, Sink } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
+import type { Event } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import type { GapLine, TailLine } from '../model/tail-lines.ts';
 import { toReport } from '../pipeline/analyze.ts';
 import { detect, HEAD } from '../pipeline/detect.ts';
 import { createEngine, type Engine } from '../pipeline/engine.ts';
 import { createIntake, type Intake } from '../pipeline/intake.ts';
+import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
 import { packingOf } from '../pipeline/unpack.ts';
@@ -25,6 +27,8 @@ export interface ReaderOptions {
   readonly references?: boolean | undefined;
   /** Judge only what comes after `skipUntilHere`. */
   readonly onlyNew?: boolean | undefined;
+  /** Keeps what is read, and knows what an earlier run read. */
+  readonly keeper?: LiveKeeper | undefined;
   readonly tell: (line: TailLine) => void;
 }
 
@@ -40,6 +44,8 @@ export interface TailReader {
   skipUntilHere(): void;
   /** Nothing more is judged, not even what was pushed with what led to this. */
   halt(): void;
+  /** What the engine was given by now is to last, where a store is kept. */
+  commit(): void;
   /** @param stopped by whoever watches, who may do so before anything came
    *  @throws UserError when it is no capture that can be followed */
   end(stopped: boolean): Report;
@@ -67,10 +73,19 @@ const NEWEST = 4;
 const NEWLINE = 10;
 
 export function createTailReader(options: ReaderOptions): TailReader {
-  const { path, tell } = options;
+  const { path, keeper } = options;
+  /** What an earlier run kept, it told. */
+  let replaying = false;
+  const tell: ReaderOptions['tell'] = (line) => {
+    if (!replaying) options.tell(line);
+  };
   const engine = createEngine({ onFinding: (finding) => tell({ type: 'finding', finding }), onChange });
   const states = createStateWatch(engine.ledger, tell);
   const suspicions = createSuspicions(tell);
+  const continuation = keeper?.continuation ?? { type: 'new' };
+  /** Inputs of earlier runs, but for the one that goes on. */
+  const earlier = keeper?.inputs.slice(0, continuation.type === 'same' ? -1 : undefined) ?? [];
+  const format = options.format ?? keeper?.inputs.at(-1)?.format;
   const intakes: Intake[] = [];
   let head: Buffer[] = [];
   let headSize = 0;
@@ -88,8 +103,14 @@ export function createTailReader(options: ReaderOptions): TailReader {
   let fed = 0;
   let stacks = false;
   let halted = false;
+  /** Of the current input, the last line that gave an event or a loss. */
+  let line = continuation.type === 'same' ? continuation.line : 0;
+  /** Nothing of it is stored yet. */
+  let dirty = false;
+  const isStored = continuation.type === 'same' ? storedUntil(continuation) : () => false;
 
   const current = () => intakes.at(-1)!;
+  const currentInput = () => earlier.length + intakes.length - 1;
   const sink: Sink = {
     event(event) {
       if (skipping) return;
@@ -108,6 +129,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   };
 
   function onChange(change: Change): void {
+    keeper?.change(change);
     states.change(change);
     suspicions.change(change);
     if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
@@ -128,11 +150,16 @@ export function createTailReader(options: ReaderOptions): TailReader {
   }
 
   function feed(items: readonly Item[]): void {
-    const input = intakes.length - 1;
+    const input = currentInput();
+    const events: Event[] = [];
     for (const item of items) {
-      if (halted) return;
+      if (halted) break;
+      const at = item.kind === 'lost' ? item.lost.line : item.line;
+      if (intakes.length === 1 && isStored(item.kind, at)) continue;
+      line = Math.max(line, at);
+      dirty = true;
       if (item.kind === 'lost') {
-        tellGap('lost', item.lost.count ?? null, item.lost.line);
+        tellGap('lost', item.lost.count ?? null, at);
         engine.feed(item, input);
         continue;
       }
@@ -140,11 +167,13 @@ export function createTailReader(options: ReaderOptions): TailReader {
       if (item.stack !== undefined) stacks = true;
       engine.feed(item, input);
       states.after(item);
+      if (keeper !== undefined) events.push(item);
     }
+    keeper?.events(events);
   }
 
   function tellGap(reason: GapLine['reason'], lost: number | null, line: number): void {
-    tell({ type: 'gap', reason, lost, input: intakes.length - 1, line });
+    tell({ type: 'gap', reason, lost, input: currentInput(), line });
   }
 
   function takeAll(): void {
@@ -168,7 +197,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     }
     let collector: ReturnType<typeof detect>;
     try {
-      collector = detect(path, bytes, options.format);
+      collector = detect(path, bytes, format);
     } catch (error) {
       if (final || (error instanceof UserError && error.code === 'usage')) throw error;
       return false;
@@ -180,15 +209,27 @@ export function createTailReader(options: ReaderOptions): TailReader {
         'modlife analyze reads it',
       );
     }
-    intakes.push(createIntake(path, collector.name, 0));
+    intakes.push(createIntake(path, collector.name, earlier.length));
     parser = collector.createParser(sink);
     begin();
+    if (continuation.type === 'gap') loseBetween(continuation.reason);
+    // It was stored with what went before.
+    else if (earlier.length > 0) current().summary.lost++;
     return true;
+  }
+
+  function loseBetween(reason: GapLine['reason']): void {
+    tellGap(reason, null, 1);
+    current().sink.lost({ where: 'before', line: 1 });
+    pushed++;
+    current().release();
+    for (const item of current().take(0)) engine.feed(item, currentInput());
+    dirty = true;
   }
 
   function tryToDecide(now: number): boolean {
     headSince ??= now;
-    if (options.format !== undefined || headSize >= HEAD) return decide(true);
+    if (format !== undefined || headSize >= HEAD) return decide(true);
     const lines = contentLines(head);
     if (lines === 0 || lines < tried * 2) return false;
     if (lines < ENOUGH_LINES && now - headSince < PATIENCE_MS) return false;
@@ -221,17 +262,38 @@ export function createTailReader(options: ReaderOptions): TailReader {
     marks.push({ at: now, pushed });
   }
 
+  function inputs(): InputSummary[] {
+    return [...earlier, ...intakes.map(({ summary }) => summary)];
+  }
+
+  function commit(report: Report): void {
+    if (keeper === undefined || splitter === undefined) return;
+    const bad = intakes.map(({ bad }) => bad);
+    keeper.commit(engine, report, bad, earlier.length, { line, held: current().held().map(keyOf) });
+    dirty = false;
+  }
+
+  if (keeper !== undefined) {
+    replaying = true;
+    keeper.replay((item, input) => {
+      engine.feed(item, input);
+      if (item.kind !== 'lost') states.after(item);
+    });
+    replaying = false;
+  }
+
   return {
     engine,
     modules: states.modules,
     get inputs() {
-      return intakes.map(({ summary }) => summary);
+      return inputs();
     },
     get bad() {
       return intakes.map(({ bad }) => bad);
     },
 
     push(chunk, now) {
+      keeper?.read(chunk);
       if (splitter !== undefined) {
         splitter.push(chunk);
         settle(now);
@@ -274,17 +336,14 @@ export function createTailReader(options: ReaderOptions): TailReader {
       splitter.end();
       takeAll();
       const { summary, facts } = current();
-      intakes.push(createIntake(path, summary.format, intakes.length));
+      intakes.push(createIntake(path, summary.format, currentInput() + 1));
       const { end: _end, ...lasting } = facts;
       current().sink.facts(lasting);
       begin();
       linesBefore = 0;
-      tellGap(reason, null, 1);
-      const lost = { where: 'before', line: 1 } as const;
-      current().sink.lost(lost);
-      pushed++;
-      current().release();
-      for (const item of current().take(0)) engine.feed(item, intakes.length - 1);
+      line = 0;
+      keeper?.restart();
+      loseBetween(reason);
     },
 
     skipUntilHere() {
@@ -296,24 +355,45 @@ export function createTailReader(options: ReaderOptions): TailReader {
       halted = true;
     },
 
+    commit() {
+      if (dirty) commit(toReport(engine, inputs()));
+    },
+
     end(stopped) {
       if (splitter === undefined) {
-        if (stopped && headSize === 0) return toReport(engine, []);
+        if (stopped && headSize === 0) return toReport(engine, inputs());
         decide(true);
         readHead(0);
       }
-      splitter!.end();
+      // Half a line is left to the run that goes on.
+      if (!stopped || keeper === undefined) splitter!.end();
       parser!.end();
       takeAll();
-      engine.end(Math.max(0, ...intakes.map(({ summary }) => summary.end ?? 0)));
+      engine.end(Math.max(0, ...inputs().map(({ end }) => end ?? 0)));
       states.end();
       suspicions.end(engine.findings);
-      return toReport(
-        engine,
-        intakes.map(({ summary }) => summary),
-      );
+      const report = toReport(engine, inputs());
+      commit(report);
+      return report;
     },
   };
+}
+
+/** Of the input that goes on: had an earlier run stored this? */
+function storedUntil({ line, held }: { readonly line: number; readonly held: readonly string[] }) {
+  const left = new Map<string, number>();
+  for (const key of held) left.set(key, (left.get(key) ?? 0) + 1);
+  return (kind: Item['kind'], at: number) => {
+    if (at > line) return false;
+    const key = `${at} ${kind}`;
+    const count = left.get(key) ?? 0;
+    if (count > 0) left.set(key, count - 1);
+    return count === 0;
+  };
+}
+
+function keyOf(item: Item): string {
+  return `${item.kind === 'lost' ? item.lost.line : item.line} ${item.kind}`;
 }
 
 /** Whole lines that are neither empty nor a comment, as most headers are. */

@@ -11,6 +11,7 @@ interface Options extends TriageFiles {
   json?: boolean;
   plain?: boolean;
   new?: boolean;
+  db?: string;
   verbose?: boolean;
   format?: string;
   failOn?: Severity;
@@ -32,6 +33,7 @@ export function registerTail(program: Command, run: Run): void {
     .option('-o, --output <dir>', 'with --live, keep the recording there')
     .option('--from-start', 'of a file, all of it, too (the default)')
     .option('--new', 'of a file, only what comes from now on')
+    .option('--db <file>', 'keep a store there, for other commands to ask meanwhile; go on with one')
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
@@ -65,6 +67,12 @@ Examples: modlife tail --live -m mydrv
         throw new UserError('usage', '--module and --output are for --live', 'or use modlife capture');
       if (isLive === true && source !== undefined)
         throw new UserError('usage', `${source}: --live is a source of its own`, 'leave one of them out');
+      if (options.db !== undefined && options.new === true)
+        throw new UserError(
+          'usage',
+          '--new with --db: a store holds the whole file',
+          'leave one of them out',
+        );
       const shape = options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen';
       const onReady = () => {
         // A screen shows it.
@@ -77,11 +85,13 @@ Examples: modlife tail --live -m mydrv
         live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
       if (args.length > 0 && options.exec === undefined)
         throw new UserError('usage', 'more than one source given', 'one at a time can be followed');
-      const { failOn, exec, new: onlyNew, verbose, format } = options;
+      const { failOn, exec, new: onlyNew, verbose, format, db } = options;
       run.status = await runTail(
         {
           path: path!,
           follow: live?.follow,
+          boot: live?.boot,
+          db,
           format,
           onlyNew,
           verbose: verbose === true,
