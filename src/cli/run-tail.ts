@@ -1,5 +1,6 @@
 /** `tail` from its options to its exit status: joins the source, what tells of it, and how it ends. */
 import { realpathSync } from 'node:fs';
+import { createFlightRecorder } from '../capture/flight-recorder.ts';
 import { counts, isFailure } from '../model/bar.ts';
 import type { Report, Severity } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
@@ -22,6 +23,12 @@ import { openScreen } from './screen.ts';
 import { idleSuppressions } from './triage-options.ts';
 import { refuseInput } from './write-aside.ts';
 
+interface Keep {
+  readonly seconds: number;
+  /** Under that name. @returns where */
+  save(name: string, text: readonly Buffer[]): string;
+}
+
 interface TailCommand {
   readonly path: string;
   /** How to follow it, where it is no file. */
@@ -36,6 +43,8 @@ interface TailCommand {
   readonly failOn: Severity | undefined;
   readonly triage: TriageOptions;
   readonly exec: readonly string[] | undefined;
+  /** What came last is written away when something goes wrong. */
+  readonly keep?: Keep | undefined;
   /** `screen` is `plain` where there is none. */
   readonly shape: 'json' | 'plain' | 'screen';
 }
@@ -59,6 +68,18 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   const mark = createMark(command.triage);
   let failed = false;
   let untold = 0;
+  let notice: string | undefined;
+  const recorder =
+    command.keep === undefined
+      ? undefined
+      : createFlightRecorder({
+          ...command.keep,
+          headLines: () => following.reader.headLines,
+          say(text) {
+            notice = printable(text);
+            complain(text);
+          },
+        });
 
   function complain(trouble: string): void {
     const line = `modlife: ${printable(trouble)}\n`;
@@ -91,6 +112,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     if (failed || told.type === 'summary') return;
     const line =
       told.type === 'finding' ? { ...told, finding: mark(told.finding, told.provisional === true) } : told;
+    recorder?.told(line);
     if (onScreen) views.tell(line);
     else print(line);
     if (line.type !== 'finding' || line.provisional === true || !counts(line.finding)) return;
@@ -101,7 +123,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     }
   }
 
-  const following = tail({ path, follow, format, onlyNew, keeper, references: verbose, tell });
+  const following = tail({ path, follow, format, onlyNew, keeper, tap: recorder, references: verbose, tell });
   const views = createViewMaker(path, following.reader);
   // What an earlier run found is not told again, but shown.
   for (const finding of following.reader.engine.findings)
@@ -113,7 +135,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
         io,
         outlet,
         stdinTaken: path === '-',
-        view: (selected) => views.view(performance.now(), selected),
+        view: (selected) => ({ ...views.view(performance.now(), selected), notice }),
         quit: stop,
       })
     : undefined;
@@ -122,6 +144,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
     report = triage(await following.ended, command.triage);
   } finally {
     screen?.close();
+    recorder?.close();
     keeper?.close();
     // From here on a signal ends it at once.
     for (const signal of SIGNALS) process.off(signal, stop);

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   createWriteStream,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -16,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TailLine, tailLineSchema } from '../model/tail-lines.ts';
 import { analyze } from '../pipeline/analyze.ts';
 import { type Tail, tail } from '../tail/tail.ts';
+import { keepIn } from './keep-in.ts';
 import { runTail } from './run-tail.ts';
 
 const race = 'samples/tracefs/6.1-release-after-exit.txt';
@@ -236,6 +238,7 @@ test('a line of text for each event of interest, with --verbose for each referen
     '162.424581  ml_relexit: going, rmmod/714',
     '162.811794  ml_relexit: freed, rmmod/714',
     '163.331730  error  release-after-exit  in ml_relexit, observed: ml_relexit_release() was still running in kworker/u4:0/9 when rmmod/714 freed ml_relexit',
+    '163.331730  the kernel: the trace is dumped to the console, kworker/u4:0/9',
     '',
   ]);
   const verbose = (await said({ shape: 'plain', verbose: true }, race)).stdout;
@@ -309,4 +312,14 @@ describe('--exec', () => {
     expect([failing.stdout, failing.status]).toEqual([whole.stdout, whole.status]);
     expect(none.stdout).toBe(whole.stdout);
   });
+});
+
+test('--keep writes what came last when something goes wrong, and says so', async () => {
+  const out = join(folder, 'out');
+  const { stderr } = await said({ keep: { seconds: 60, save: keepIn(out) } }, race);
+  const [name, ...more] = readdirSync(out);
+  expect(more).toEqual([]);
+  expect(name).toMatch(/^\d{8}-\d{6}\.\d{3}-release-after-exit\.txt$/);
+  expect(stderr).toBe(`modlife: kept ${join(out, name!)}\n`);
+  expect(readFileSync(join(out, name!))).toEqual(readFileSync(race));
 });

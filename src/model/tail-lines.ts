@@ -28,6 +28,15 @@ export const tailLineSchema = z.discriminatedUnion('type', [
     ...place,
   }),
   z.object({
+    type: z.literal('fault'),
+    what: z
+      .enum(['oops', 'warn', 'dump'])
+      .describe('dump: the trace is dumped to the console, as a crash does'),
+    message: z.string().describe("the kernel's own words"),
+    task,
+    ...place,
+  }),
+  z.object({
     type: z.literal('reference'),
     change: z.enum(['taken', 'given-back']),
     module: z.string(),

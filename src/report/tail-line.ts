@@ -24,6 +24,8 @@ export function toTailLine(line: Told, clock: InputSummary['clock'], style: Styl
       return `${printable(`withdrawn: what was provisionally said of ${line.module}`)}\n`;
     case 'state':
       return at(line.ns, `${line.module ?? 'a module'}: ${stateInWords(line)}`);
+    case 'fault':
+      return at(line.ns, `the kernel: ${line.message}, ${line.task.comm}/${line.task.pid}`);
     case 'reference': {
       const { comm, pid } = line.task;
       const done = line.change === 'taken' ? 'taken by' : 'given back, which was taken by';

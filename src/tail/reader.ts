@@ -16,7 +16,7 @@ import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
 import { packingOf } from '../pipeline/unpack.ts';
-import { createStateWatch, type StateWatch } from './states.ts';
+import { createStateWatch, placeOf, type StateWatch } from './states.ts';
 import { createSuspicions } from './suspicions.ts';
 
 export interface ReaderOptions {
@@ -51,6 +51,8 @@ export interface TailReader {
   end(stopped: boolean): Report;
   readonly engine: Engine;
   readonly modules: StateWatch['modules'];
+  /** Lines of the current input before its first event; 0 until that is known. */
+  readonly headLines: number;
   readonly inputs: readonly InputSummary[];
   /** Per input, the first few lines that could not be read. */
   readonly bad: readonly (readonly Bad[])[];
@@ -105,6 +107,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   let halted = false;
   /** Of the current input, the last line that gave an event or a loss. */
   let line = continuation.type === 'same' ? continuation.line : 0;
+  let headLines: number | undefined;
   /** Nothing of it is stored yet. */
   let dirty = false;
   const isStored = continuation.type === 'same' ? storedUntil(continuation) : () => false;
@@ -132,9 +135,12 @@ export function createTailReader(options: ReaderOptions): TailReader {
     keeper?.change(change);
     states.change(change);
     suspicions.change(change);
+    if (change.type === 'fault') {
+      const { what, message } = change.fault;
+      tell({ type: 'fault', what, message, ...placeOf(change.fault) });
+    }
     if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
     const { incarnation, reference } = change;
-    const { ts, input, line, comm, pid } = reference.put ?? reference.get;
     tell({
       type: 'reference',
       change: change.type,
@@ -142,10 +148,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       incarnation: incarnation.nth,
       site: reference.taker.text,
       users: Math.max(0, incarnation.count.users),
-      task: { comm, pid },
-      ns: ts,
-      input,
-      line,
+      ...placeOf(reference.put ?? reference.get),
     });
   }
 
@@ -155,6 +158,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     for (const item of items) {
       if (halted) break;
       const at = item.kind === 'lost' ? item.lost.line : item.line;
+      headLines ??= at - 1;
       if (intakes.length === 1 && isStored(item.kind, at)) continue;
       line = Math.max(line, at);
       dirty = true;
@@ -285,6 +289,9 @@ export function createTailReader(options: ReaderOptions): TailReader {
   return {
     engine,
     modules: states.modules,
+    get headLines() {
+      return headLines ?? 0;
+    },
     get inputs() {
       return inputs();
     },
@@ -342,6 +349,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       begin();
       linesBefore = 0;
       line = 0;
+      headLines = undefined;
       keeper?.restart();
       loseBetween(reason);
     },

@@ -16,6 +16,8 @@ export interface TailOptions {
   readonly keeper?: LiveKeeper | undefined;
   /** Tell each reference taken and given back, too. */
   readonly references?: boolean | undefined;
+  /** Gets what the source gives, before it is read. */
+  readonly tap?: { read(bytes: Buffer): void; restart(): void } | undefined;
   /** Everything there is to tell but the summary, as it becomes known. */
   readonly tell: (line: TailLine) => void;
 }
@@ -100,11 +102,16 @@ export function tail(options: TailOptions): Tail {
       data: (bytes) =>
         guarded(() => {
           const now = performance.now();
+          options.tap?.read(bytes);
           reader.push(bytes, now);
           arm(now);
           before = now;
         }),
-      restart: (reason) => guarded(() => reader.restart(reason)),
+      restart: (reason) =>
+        guarded(() => {
+          reader.restart(reason);
+          options.tap?.restart();
+        }),
       caughtUp: () => guarded(() => reader.skipUntilHere()),
       end: () => finish(false),
       error: (error) =>

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
-import { collect } from './capture.ts';
+import { collect, positive } from './capture.ts';
 
 interface Options extends TriageFiles {
   live?: boolean;
@@ -12,6 +12,7 @@ interface Options extends TriageFiles {
   plain?: boolean;
   new?: boolean;
   db?: string;
+  keep?: number;
   verbose?: boolean;
   format?: string;
   failOn?: Severity;
@@ -30,9 +31,14 @@ export function registerTail(program: Command, run: Run): void {
       'with --live, probe every function of this module; again for more',
       collect,
     )
-    .option('-o, --output <dir>', 'with --live, keep the recording there')
+    .option('-o, --output <dir>', 'with --live, keep the recording there; with --keep, only that')
     .option('--from-start', 'of a file, all of it, too (the default)')
     .option('--new', 'of a file, only what comes from now on')
+    .option(
+      '--keep <seconds>',
+      'hold what came last; a finding, a refused rmmod, an oops, a BUG or a WARN has it written to -o',
+      positive,
+    )
     .option('--db <file>', 'keep a store there, for other commands to ask meanwhile; go on with one')
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
     .option('--plain', 'a line for each event of interest, also on a terminal')
@@ -57,14 +63,19 @@ Examples: modlife tail --live -m mydrv
           modlife tail boot.trace --exec mail -- -s 'module bug' root`,
     )
     .action(async (source: string | undefined, args: string[], options: Options) => {
-      const [{ inputsOf }, { runTail }, { UserError }] = await Promise.all([
+      const [{ inputsOf }, { keepIn }, { runTail }, { UserError }] = await Promise.all([
         import('../inputs.ts'),
+        import('../keep-in.ts'),
         import('../run-tail.ts'),
         import('../../model/errors.ts'),
       ]);
-      const { live: isLive, module, output } = options;
-      if (isLive !== true && (module !== undefined || output !== undefined))
-        throw new UserError('usage', '--module and --output are for --live', 'or use modlife capture');
+      const { live: isLive, module, output, keep } = options;
+      if (isLive !== true && module !== undefined)
+        throw new UserError('usage', '--module is for --live', 'or use modlife capture');
+      if (isLive !== true && output !== undefined && keep === undefined)
+        throw new UserError('usage', '--output is for --live and --keep', 'or use modlife capture');
+      if (keep !== undefined && output === undefined)
+        throw new UserError('usage', '--keep needs a folder to write to', '-o DIR');
       if (isLive === true && source !== undefined)
         throw new UserError('usage', `${source}: --live is a source of its own`, 'leave one of them out');
       if (options.db !== undefined && options.new === true)
@@ -80,7 +91,9 @@ Examples: modlife tail --live -m mydrv
           run.io.stderr.write('modlife: recording this machine, ^C ends it\n');
       };
       const live =
-        isLive === true ? (await import('../live.ts')).openLive({ module, output, onReady }) : undefined;
+        isLive === true
+          ? (await import('../live.ts')).openLive({ module, output, keep, onReady })
+          : undefined;
       const [path] =
         live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
       if (args.length > 0 && options.exec === undefined)
@@ -98,6 +111,7 @@ Examples: modlife tail --live -m mydrv
           failOn,
           triage: await readTriage(options, [path!], run.io),
           exec: exec === undefined ? undefined : [...exec, ...args],
+          keep: keep === undefined ? undefined : { seconds: keep, save: keepIn(output!, live?.save) },
           shape,
         },
         run.io,
