@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -135,6 +136,20 @@ describe('a recording', () => {
     const { inputs, modules } = (await analyze([path])).report;
     expect(inputs[0]).toMatchObject({ capture: path, events: 2 });
     expect(modules.map(({ module }) => module)).toEqual(['ml_getleak']);
+  });
+
+  test("gives the kernel's log as it comes, and nothing from before", async () => {
+    kernel.put('/dev/kmsg', '6,1,1000,-;before\n');
+    let said = '';
+    const { manifest } = await recording([], {
+      seconds: 0.5,
+      onReady: () => appendFileSync(kernel.locate('/dev/kmsg'), '4,2,2000,-;WARNING: CPU: 1\n'),
+      onLog: (text) => {
+        said += text.toString('latin1');
+      },
+    });
+    expect(said).toBe('4,2,2000,-;WARNING: CPU: 1\n');
+    expect(readFileSync(join(folder, 'run', manifest.kernelLog!), 'latin1')).toBe(said);
   });
 
   test('ends when its time is over', async () => {

@@ -24,6 +24,8 @@ export interface RecordOptions {
   readonly version: string;
   /** Each piece of the stream, as it comes. */
   readonly onText?: ((text: Buffer) => void) | undefined;
+  /** The same of the kernel's log, a moment later. */
+  readonly onLog?: ((text: Buffer) => void) | undefined;
   /** All is set up, and what happens from now on is recorded.
    *  @param refresh gives the directory what is known by now, for it is to be read before the end */
   readonly onReady?: ((refresh: () => void) => void) | undefined;
@@ -46,7 +48,18 @@ export async function record(
   kernel: Kernel,
   survey: Survey,
   plan: Plan,
-  { directory: where, backend, open, command, seconds, until: told, version, onText, onReady }: RecordOptions,
+  {
+    directory: where,
+    backend,
+    open,
+    command,
+    seconds,
+    until: told,
+    version,
+    onText,
+    onLog,
+    onReady,
+  }: RecordOptions,
 ): Promise<Recorded> {
   const directory = typeof where === 'string' ? createDirectory(where) : (where ?? nowhere);
   // Before the first probe is set: what ends us from now on must not leave it behind.
@@ -76,7 +89,12 @@ export async function record(
     missed: [],
   };
   const flush = () => {
-    if (log !== undefined) logFile?.write(log.read());
+    const said = log?.read() ?? '';
+    if (said !== '') {
+      const bytes = Buffer.from(said, 'latin1');
+      logFile?.write(bytes);
+      onLog?.(bytes);
+    }
     trace.flush();
     logFile?.flush();
   };

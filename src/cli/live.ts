@@ -1,11 +1,13 @@
 /** This machine, recorded for `tail --live`: nothing is kept unless a folder is named. */
 import { readFileSync } from 'node:fs';
 import { holdDirectory } from '../capture/held-directory.ts';
+import type { Manifest } from '../model/manifest.ts';
 import type { Following, Listener } from '../tail/source.ts';
 import { recordHere } from './run-capture.ts';
 
 interface LiveOptions {
   readonly module?: readonly string[] | undefined;
+  readonly backend?: Manifest['backend'] | undefined;
   /** Keep the recording there … */
   readonly output?: string | undefined;
   /** … or of the latest so many seconds what `save` needs. */
@@ -16,6 +18,8 @@ interface LiveOptions {
 export interface Live {
   /** Random, of this boot. */
   readonly boot: string;
+  /** Of its text. */
+  readonly format: Manifest['backend'];
   follow(listener: Listener): Following;
   /** Writes a capture directory. @param stream what was recorded @throws UserError */
   save(path: string, stream: readonly Buffer[]): void;
@@ -23,30 +27,35 @@ export interface Live {
   readonly ended: Promise<void>;
 }
 
-export function openLive({ module = [], output, keep, onReady }: LiveOptions): Live {
+export function openLive({ module = [], backend = 'tracefs', output, keep, onReady }: LiveOptions): Live {
   const held = keep === undefined ? undefined : holdDirectory(keep);
   let refresh: () => void = () => {};
   let stop: () => void = () => {};
   const until = new Promise<void>((resolve) => {
     stop = resolve;
   });
-  let tellEnded: () => void = () => {};
-  const ended = new Promise<void>((resolve) => {
-    tellEnded = resolve;
-  });
+  let recording: Promise<unknown> = Promise.resolve();
   return {
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
-    ended,
+    format: backend,
+    get ended() {
+      return recording.then(
+        () => {},
+        () => {},
+      );
+    },
     save(path, stream) {
       refresh();
       held?.save(path, stream);
     },
     follow(listener) {
       const onText = (text: Buffer) => listener.data(text);
-      const recording = recordHere(held ?? output, [], {
+      recording = recordHere(held ?? output, [], {
         module,
+        backend,
         until,
         onText,
+        onLog: (text) => listener.log(text),
         onReady(more) {
           refresh = more;
           onReady();
@@ -54,9 +63,8 @@ export function openLive({ module = [], output, keep, onReady }: LiveOptions): L
       });
       recording.then(
         () => listener.end(),
-        (error) => listener.error(error),
+        (error: unknown) => listener.error(error as Error),
       );
-      recording.then(tellEnded, tellEnded);
       listener.caughtUp();
       return { flush() {}, stop };
     },

@@ -88,7 +88,7 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   }
 
   function write(line: Told): void {
-    const clock = following.reader.inputs.at(-1)?.clock ?? 'none';
+    const clock = following.reader.source?.clock ?? 'none';
     outlet.write(command.shape === 'json' ? toJsonLine(line) : toTailLine(line, clock, style));
   }
 

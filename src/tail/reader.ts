@@ -5,7 +5,7 @@
 import type { Change } from '../lifetime/changes.ts';
 import type { Bad, Parser, Sink } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
-import type { Event } from '../model/event.ts';
+import type { Event, FaultEvent } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import type { GapLine, TailLine } from '../model/tail-lines.ts';
 import { toReport } from '../pipeline/analyze.ts';
@@ -16,6 +16,7 @@ import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
 import { packingOf } from '../pipeline/unpack.ts';
+import { createLogReader, type LogReader } from './log-reader.ts';
 import { createStateWatch, placeOf, type StateWatch } from './states.ts';
 import { createSuspicions } from './suspicions.ts';
 
@@ -35,6 +36,8 @@ export interface ReaderOptions {
 export interface TailReader {
   /** @param now milliseconds @throws UserError when it is no capture that can be followed */
   push(chunk: Buffer, now: number): void;
+  /** What the kernel's log told meanwhile. Its clock may be another, so what counts is when it came. */
+  pushLog(text: Buffer): void;
   /** Gives the engine what has been held back for long enough, and tells in how many milliseconds to call again;
    *  undefined when nothing is held back. */
   tick(now: number): number | undefined;
@@ -51,7 +54,11 @@ export interface TailReader {
   end(stopped: boolean): Report;
   readonly engine: Engine;
   readonly modules: StateWatch['modules'];
-  /** Lines of the current input before its first event; 0 until that is known. */
+  /** The source as it is read now. */
+  readonly source: InputSummary | undefined;
+  /** Times that it began anew. */
+  readonly restarts: number;
+  /** Lines of it before its first event; 0 until that is known. */
   readonly headLines: number;
   readonly inputs: readonly InputSummary[];
   /** Per input, the first few lines that could not be read. */
@@ -72,6 +79,9 @@ const TELLING_EVENTS = 16;
 /** Even then the newest few wait for what comes next: somebody may have asked for stacks of some events only. */
 const NEWEST = 4;
 
+/** Faults that a log tells later than the trace, at most. */
+const TRACED = 64;
+
 const NEWLINE = 10;
 
 export function createTailReader(options: ReaderOptions): TailReader {
@@ -89,6 +99,11 @@ export function createTailReader(options: ReaderOptions): TailReader {
   const earlier = keeper?.inputs.slice(0, continuation.type === 'same' ? -1 : undefined) ?? [];
   const format = options.format ?? keeper?.inputs.at(-1)?.format;
   const intakes: Intake[] = [];
+  let source: { readonly intake: Intake; readonly input: number } | undefined;
+  let restarts = 0;
+  let log: LogReader | undefined;
+  /** Faults that the source told and the log may tell, too. */
+  const traced: string[] = [];
   let head: Buffer[] = [];
   let headSize = 0;
   let headSince: number | undefined;
@@ -112,8 +127,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   let dirty = false;
   const isStored = continuation.type === 'same' ? storedUntil(continuation) : () => false;
 
-  const current = () => intakes.at(-1)!;
-  const currentInput = () => earlier.length + intakes.length - 1;
+  const current = () => source!.intake;
   const sink: Sink = {
     event(event) {
       if (skipping) return;
@@ -135,10 +149,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     keeper?.change(change);
     states.change(change);
     suspicions.change(change);
-    if (change.type === 'fault') {
-      const { what, message } = change.fault;
-      tell({ type: 'fault', what, message, ...placeOf(change.fault) });
-    }
+    if (change.type === 'fault') tellFault(change.fault);
     if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
     const { incarnation, reference } = change;
     tell({
@@ -152,14 +163,27 @@ export function createTailReader(options: ReaderOptions): TailReader {
     });
   }
 
+  /** Once, though the console is traced and the log is read. */
+  function tellFault(fault: FaultEvent): void {
+    const { what, message, pid } = fault;
+    const key = `${pid} ${message}`;
+    if (fault.input === source?.input) traced.push(key);
+    else if (traced.includes(key)) {
+      traced.splice(traced.indexOf(key), 1);
+      return;
+    }
+    if (traced.length > TRACED) traced.shift();
+    tell({ type: 'fault', what, message, ...placeOf(fault) });
+  }
+
   function feed(items: readonly Item[]): void {
-    const input = currentInput();
+    const { input } = source!;
     const events: Event[] = [];
     for (const item of items) {
       if (halted) break;
       const at = item.kind === 'lost' ? item.lost.line : item.line;
       headLines ??= at - 1;
-      if (intakes.length === 1 && isStored(item.kind, at)) continue;
+      if (restarts === 0 && isStored(item.kind, at)) continue;
       line = Math.max(line, at);
       dirty = true;
       if (item.kind === 'lost') {
@@ -176,8 +200,22 @@ export function createTailReader(options: ReaderOptions): TailReader {
     keeper?.events(events);
   }
 
+  function feedLog(items: readonly Item[]): void {
+    if (halted || items.length === 0) return;
+    dirty = true;
+    for (const item of items) engine.feed(item, earlier.length + intakes.indexOf(log!.intake));
+    keeper?.events(items.filter((item) => item.kind !== 'lost'));
+  }
+
+  function addInput(intake: (input: number) => Intake): { intake: Intake; input: number } {
+    const input = earlier.length + intakes.length;
+    const added = { intake: intake(input), input };
+    intakes.push(added.intake);
+    return added;
+  }
+
   function tellGap(reason: GapLine['reason'], lost: number | null, line: number): void {
-    tell({ type: 'gap', reason, lost, input: currentInput(), line });
+    tell({ type: 'gap', reason, lost, input: source!.input, line });
   }
 
   function takeAll(): void {
@@ -213,7 +251,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
         'modlife analyze reads it',
       );
     }
-    intakes.push(createIntake(path, collector.name, earlier.length));
+    source = addInput((input) => createIntake(path, collector.name, input));
     parser = collector.createParser(sink);
     begin();
     if (continuation.type === 'gap') loseBetween(continuation.reason);
@@ -227,7 +265,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     current().sink.lost({ where: 'before', line: 1 });
     pushed++;
     current().release();
-    for (const item of current().take(0)) engine.feed(item, currentInput());
+    for (const item of current().take(0)) engine.feed(item, source!.input);
     dirty = true;
   }
 
@@ -289,6 +327,12 @@ export function createTailReader(options: ReaderOptions): TailReader {
   return {
     engine,
     modules: states.modules,
+    get source() {
+      return source?.intake.summary;
+    },
+    get restarts() {
+      return earlier.length + restarts;
+    },
     get headLines() {
       return headLines ?? 0;
     },
@@ -310,6 +354,16 @@ export function createTailReader(options: ReaderOptions): TailReader {
       head.push(Buffer.from(chunk));
       headSize += chunk.length;
       if (chunk.includes(NEWLINE) && tryToDecide(now)) readHead(now);
+    },
+
+    pushLog(text) {
+      if (log === undefined) {
+        addInput((input) => {
+          log = createLogReader(input);
+          return log.intake;
+        });
+      }
+      feedLog(log!.push(text));
     },
 
     tick(now) {
@@ -343,7 +397,8 @@ export function createTailReader(options: ReaderOptions): TailReader {
       splitter.end();
       takeAll();
       const { summary, facts } = current();
-      intakes.push(createIntake(path, summary.format, currentInput() + 1));
+      source = addInput((input) => createIntake(path, summary.format, input));
+      restarts++;
       const { end: _end, ...lasting } = facts;
       current().sink.facts(lasting);
       begin();
@@ -377,6 +432,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       if (!stopped || keeper === undefined) splitter!.end();
       parser!.end();
       takeAll();
+      if (log !== undefined) feedLog(log.end());
       engine.end(Math.max(0, ...inputs().map(({ end }) => end ?? 0)));
       states.end();
       suspicions.end(engine.findings);

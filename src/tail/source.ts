@@ -7,6 +7,8 @@ import { followFile, isPseudo } from './follow-file.ts';
 export interface Listener {
   /** The bytes are only lent: what is kept must be copied. */
   data(bytes: Buffer): void;
+  /** What the kernel's log told meanwhile. */
+  log(text: Buffer): void;
   /** The source begins anew. */
   restart(reason: 'truncated' | 'replaced'): void;
   /** All that was there when it was opened has been given. */

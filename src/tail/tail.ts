@@ -107,6 +107,7 @@ export function tail(options: TailOptions): Tail {
           arm(now);
           before = now;
         }),
+      log: (text) => guarded(() => reader.pushLog(text)),
       restart: (reason) =>
         guarded(() => {
           reader.restart(reason);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Manifest } from '../../model/manifest.ts';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
@@ -7,6 +8,7 @@ import { collect, positive } from './capture.ts';
 interface Options extends TriageFiles {
   live?: boolean;
   module?: string[];
+  backend?: Manifest['backend'];
   output?: string;
   json?: boolean;
   plain?: boolean;
@@ -30,6 +32,12 @@ export function registerTail(program: Command, run: Run): void {
       '-m, --module <name>',
       'with --live, probe every function of this module; again for more',
       collect,
+    )
+    .addOption(
+      new Option('--backend <name>', 'with --live, what records (default: tracefs)').choices([
+        'tracefs',
+        'bpftrace',
+      ]),
     )
     .option('-o, --output <dir>', 'with --live, keep the recording there; with --keep, only that')
     .option('--from-start', 'of a file, all of it, too (the default)')
@@ -69,9 +77,9 @@ Examples: modlife tail --live -m mydrv
         import('../run-tail.ts'),
         import('../../model/errors.ts'),
       ]);
-      const { live: isLive, module, output, keep } = options;
-      if (isLive !== true && module !== undefined)
-        throw new UserError('usage', '--module is for --live', 'or use modlife capture');
+      const { live: isLive, module, backend, output, keep } = options;
+      if (isLive !== true && (module !== undefined || backend !== undefined))
+        throw new UserError('usage', '--module and --backend are for --live', 'or use modlife capture');
       if (isLive !== true && output !== undefined && keep === undefined)
         throw new UserError('usage', '--output is for --live and --keep', 'or use modlife capture');
       if (keep !== undefined && output === undefined)
@@ -92,7 +100,7 @@ Examples: modlife tail --live -m mydrv
       };
       const live =
         isLive === true
-          ? (await import('../live.ts')).openLive({ module, output, keep, onReady })
+          ? (await import('../live.ts')).openLive({ module, backend, output, keep, onReady })
           : undefined;
       const [path] =
         live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
@@ -105,7 +113,7 @@ Examples: modlife tail --live -m mydrv
           follow: live?.follow,
           boot: live?.boot,
           db,
-          format,
+          format: format ?? live?.format,
           onlyNew,
           verbose: verbose === true,
           failOn,
