@@ -146,6 +146,62 @@ describe('killed while it follows a file into a store', () => {
   });
 });
 
+const hasTerminals = spawnSync('script', ['--version']).status === 0;
+
+describe.skipIf(!hasTerminals)('on a terminal', () => {
+  const ENTER = '\u001b[?1049h';
+  const LEAVE = '\u001b[?1049l';
+
+  /** What a terminal shows on which each key is pressed when what is before it was shown, in turn. */
+  async function shown(
+    command: string,
+    steps: readonly (readonly [after: string, key: string])[],
+  ): Promise<string> {
+    const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    let seen = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text;
+    });
+    let from = 0;
+    for (const [after, key] of steps) {
+      for (let left = 200; seen.indexOf(after, from) < 0; left--) {
+        if (left === 0) throw new Error(`never shown: ${JSON.stringify(after)} in ${JSON.stringify(seen)}`);
+        await setTimeout(50);
+      }
+      from = seen.indexOf(after, from) + after.length;
+      child.stdin.write(key);
+    }
+    await ended;
+    return seen;
+  }
+
+  const order = (seen: string) =>
+    [...seen.matchAll(/\u001b\[\?1049[hl]|(?<=\n)it is stopped/g)].map(([found]) =>
+      found === ENTER ? 'enter' : found === LEAVE ? 'leave' : 'stopped',
+    );
+
+  test('^Z gives it back to the shell, and fg takes it again', async () => {
+    const tail = `'${process.execPath}' '${program}' tail '${LEAK}'`;
+    const seen = await shown(`bash -c "set -m; ${tail}; echo it is stopped; fg"`, [
+      ['ml_getleak', '\u001a'],
+      ['it is stopped', ''],
+      ['ml_getleak', 'q'],
+    ]);
+    expect(order(seen).join(' ')).toMatch(/^enter leave stopped enter( enter)? leave$/);
+    expect(seen.slice(seen.lastIndexOf(LEAVE))).toContain('1 error');
+  });
+
+  test('^Z where no shell could go on with it stops nothing', async () => {
+    const seen = await shown(`exec '${process.execPath}' '${program}' tail '${LEAK}'`, [
+      ['ml_getleak', '\u001a'],
+      [LEAVE, ''],
+      ['ml_getleak', 'q'],
+    ]);
+    expect(order(seen)).toEqual(['enter', 'leave', 'enter', 'leave']);
+  });
+});
+
 describe('where nothing more can be written', () => {
   const inBlocks = (blocks: number, ...args: string[]) =>
     spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, program, ...args], {
