@@ -159,7 +159,10 @@ describe('states', () => {
       'ml_relexit going',
       'ml_relexit freed',
     ]);
-    expect(lines.at(-1)).toMatchObject({ type: 'finding', finding: { rule: 'release-after-exit' } });
+    expect(lines.slice(-2)).toMatchObject([
+      { type: 'finding', finding: { rule: 'release-after-exit' } },
+      { type: 'fault', what: 'dump' },
+    ]);
   });
 
   test('of an unload that was refused', () => {
