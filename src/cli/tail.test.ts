@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TailLine, tailLineSchema } from '../model/tail-lines.ts';
 import { analyze } from '../pipeline/analyze.ts';
+import type { Listener } from '../tail/source.ts';
 import { type Tail, tail } from '../tail/tail.ts';
 import { keepIn } from './keep-in.ts';
 import { runTail } from './run-tail.ts';
@@ -322,4 +323,30 @@ test('--keep writes what came last when something goes wrong, and says so', asyn
   expect(name).toMatch(/^\d{8}-\d{6}\.\d{3}-release-after-exit\.txt$/);
   expect(stderr).toBe(`modlife: kept ${join(out, name!)}\n`);
   expect(readFileSync(join(out, name!))).toEqual(readFileSync(race));
+});
+
+test('--db of a machine goes on after a gap, and is of one boot', async () => {
+  const db = join(folder, 'live.db');
+  const live = (boot: string) => ({
+    db,
+    boot,
+    format: 'tracefs',
+    shape: 'plain' as const,
+    follow(listener: Listener) {
+      setImmediate(() => {
+        listener.data(readFileSync(race));
+        listener.end();
+      });
+      return { flush() {}, stop() {} };
+    },
+  });
+  expect((await said(live('a'), 'live')).stdout).not.toContain('gap: ');
+  const { stdout } = await said(live('a'), 'live');
+  expect(stdout).toMatch(/^gap: what came since the store was last written is lost\n/);
+  const { inputs } = (await analyze([db])).report;
+  expect(inputs.map(({ path, events, lost }) => ({ path, events, lost }))).toEqual([
+    { path: 'live', events: 357, lost: 0 },
+    { path: 'live', events: 357, lost: 1 },
+  ]);
+  await expect(said(live('b'), 'live')).rejects.toThrow('live.db is of this machine, boot a');
 });

@@ -111,6 +111,15 @@ function reading<T>(path: string, work: () => T): T {
 }
 
 function asUserError(path: string, error: unknown): unknown {
+  const isLeft =
+    error instanceof Database.SqliteError && error.code === 'SQLITE_CANTOPEN' && existsSync(`${path}-wal`);
+  if (isLeft) {
+    return new UserError(
+      'store',
+      `cannot open ${path}: who wrote it was killed, and ${path}-wal has the rest of it`,
+      'ask once as somebody who may write in that folder',
+    );
+  }
   const damaged =
     error instanceof SyntaxError ||
     (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/.test(error.code));
