@@ -32,7 +32,7 @@ export interface LiveKeeper {
   events(events: readonly Event[]): void;
   /** Bytes of the source, before what was in them comes as events. */
   read(bytes: Buffer): void;
-  /** The source begins anew. */
+  /** The source begins anew. @throws UserError before what is stored of it was read again */
   restart(): void;
   /** What came by now is to last.
    *  @param bad of the inputs of this run @param first of those */
@@ -62,6 +62,7 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
     store.close();
     throw new UserError('store', `${path} is of ${followed.source}`, 'give --db another name');
   }
+  const continuation = continuationOf(followed, file ? source : undefined);
   const filler = fill(store);
   const earlier = openStore(path);
   let replaying = false;
@@ -69,7 +70,7 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
   let last: Buffer = Buffer.alloc(0);
 
   return {
-    continuation: continuationOf(followed, file ? source : undefined),
+    continuation,
     inputs: earlier.inputs(),
     replay(feed) {
       replaying = true;
@@ -90,6 +91,9 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
           : Buffer.concat([last, chunk]).subarray(-KNOWN_BY);
     },
     restart() {
+      if (continuation.type === 'same' && bytes < followed!.file!.bytes) {
+        throw new UserError('noinput', `${source} was replaced while it was read again`, 'start once more');
+      }
       bytes = 0;
       last = Buffer.alloc(0);
     },

@@ -146,6 +146,15 @@ test.each([
   expect(inputs.map(({ lost }) => lost)).toEqual([0, 1]);
 });
 
+test('a file that is replaced while it is read again is not taken for the one that was', () => {
+  copyFileSync(LEAK, source);
+  end(startAndRead());
+  const { reader, keeper } = start();
+  reader.push(readFileSync(LEAK).subarray(0, 9000), 0);
+  expect(() => reader.restart('replaced')).toThrow(`${source} was replaced while it was read again`);
+  keeper.close();
+});
+
 function startAndRead(file = true): Run {
   const run = start(file);
   read(run.reader);

@@ -392,6 +392,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       if (splitter === undefined) {
         head = [];
         headSize = 0;
+        keeper?.restart();
         return;
       }
       splitter.end();
