@@ -31,9 +31,12 @@ export interface Malformed {
 export type Read = Event | Malformed | undefined;
 
 export interface EventReader {
-  /** Is this record, with its body in these bytes, worth a header? Wakeups order tasks, and order is asked of unloads only; most timers and
-   *  work items are vmlinux's own. */
+  /** Is this record, with its body in these bytes, worth a header? */
   wants(name: string, bytes: Buffer, from: number, to: number): boolean;
+  /** Is a module being unloaded, so that what is of interest then is? */
+  readonly unloading: boolean;
+  /** Is there anything in a module that a record may be about which does not say so? */
+  readonly watching: boolean;
   /** module_get or module_put from bytes, as its own format prints it: a trace may hold nothing else. Undefined where
    *  it is printed otherwise, which `tracepoint` reads. */
   reference(
@@ -52,44 +55,29 @@ export interface EventReader {
   syscall(text: string, head: Head): Read;
 }
 
-/** Tracepoints this reader understands, for collectors that want to skip all others early. */
-export const tracepointNames: readonly string[] = [
-  'module_load',
-  'module_free',
-  'module_get',
-  'module_put',
-  'module_request',
-  'timer_start',
-  'timer_cancel',
-  'timer_expire_entry',
-  'timer_expire_exit',
-  'hrtimer_start',
-  'hrtimer_cancel',
-  'hrtimer_expire_entry',
-  'hrtimer_expire_exit',
-  'workqueue_queue_work',
-  'workqueue_execute_start',
-  'workqueue_execute_end',
-  'rcu_callback',
-  'rcu_invoke_callback',
-  'sched_waking',
-  'sched_wakeup',
-  'sched_process_exit',
-  'sched_process_exec',
-  'sched_kthread_stop',
-  'sched_kthread_stop_ret',
-  'console',
-  'sys_enter_delete_module',
-  'sys_exit_delete_module',
-  'sys_enter_init_module',
-  'sys_exit_init_module',
-  'sys_enter_finit_module',
-  'sys_exit_finit_module',
-];
+/** When a record of an event is worth a look: always, while a module is being unloaded, or where it is about a function
+ *  that may be a module's or that one before it was. */
+export type Interest = 'always' | 'unloading' | 'module';
 
-const deferredNames: ReadonlySet<string> = new Set(
-  tracepointNames.filter((name) => /^(?:hr)?timer_|^workqueue_|^rcu_/.test(name)),
-);
+/** Tracepoints this reader understands, for collectors that want to skip all others early. */
+export const interestIn: ReadonlyMap<string, Interest> = new Map([
+  ...interest('always', 'module_', 'load', 'free', 'get', 'put', 'request'),
+  ...interest('always', 'sched_', 'process_exit', 'process_exec', 'kthread_stop', 'kthread_stop_ret'),
+  ...interest('always', '', 'console'),
+  ...interest('always', 'sys_enter_', 'delete_module', 'init_module', 'finit_module'),
+  ...interest('always', 'sys_exit_', 'delete_module', 'init_module', 'finit_module'),
+  // Wakeups order tasks, and order is asked of unloads only.
+  ...interest('unloading', 'sched_', 'waking', 'wakeup'),
+  // Most timers and work items are vmlinux's own.
+  ...interest('module', 'timer_', 'start', 'cancel', 'expire_entry', 'expire_exit'),
+  ...interest('module', 'hrtimer_', 'start', 'cancel', 'expire_entry', 'expire_exit'),
+  ...interest('module', 'workqueue_', 'queue_work', 'execute_start', 'execute_end'),
+  ...interest('module', 'rcu_', 'callback', 'invoke_callback'),
+]);
+
+function interest(what: Interest, prefix: string, ...names: readonly string[]): [string, Interest][] {
+  return names.map((name) => [prefix + name, what]);
+}
 
 const CALL_SITE = ' call_site=';
 const REFCNT = ' refcnt=';
@@ -247,9 +235,22 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
 
   return {
     wants(name, bytes, from, to) {
-      if (name === 'sched_waking' || name === 'sched_wakeup') return unloading > 0;
-      if (watched.size > 0 || !deferredNames.has(name)) return true;
-      return mayBeInModule(bytes, from, to);
+      switch (interestIn.get(name)) {
+        case 'unloading':
+          return unloading > 0;
+        case 'module':
+          return watched.size > 0 || mayBeInModule(bytes, from, to);
+        default:
+          return true;
+      }
+    },
+
+    get unloading() {
+      return unloading > 0;
+    },
+
+    get watching() {
+      return watched.size > 0;
     },
 
     reference(kind, bytes, from, to, head) {
@@ -323,24 +324,16 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       const { line, ts, cpu, pid, comm, context } = head;
       const arrow = body.indexOf(' <- ');
       if (arrow < 0 || arrow > close) {
-        const fn = probed(name, code(body.slice(1, close)));
+        const printed = code(body.slice(1, close));
+        const fn = probed(name, printed);
         if (fn === undefined) return { at: 1, message: 'expected a function or an address' };
         const armed = armedCallback(fn, args, code);
         if (armed !== undefined) return { kind: 'rcu_callback', ...placed(head), ...armed };
-        return {
-          kind: 'function_entry',
-          seq: 0,
-          input: 0,
-          line,
-          ts,
-          cpu,
-          pid,
-          comm,
-          context,
-          fn,
-          probe: name,
-          args,
-        };
+        const kind = 'function_entry';
+        // An address, or what lies in vmlinux, is not what another module is called.
+        return printed?.module === undefined || printed.module === fn.module
+          ? { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, probe: name, args }
+          : { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, fn, printed, probe: name, args };
       }
       const first = code(body.slice(1, arrow));
       const second = code(body.slice(arrow + 4, close));

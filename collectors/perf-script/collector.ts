@@ -6,7 +6,7 @@
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event } from '../../src/model/event.ts';
-import { createEventReader, type Head, tracepointNames } from '../event-text.ts';
+import { createEventReader, type Head, interestIn } from '../event-text.ts';
 import { isNameByte, standsAt, TRACING_FRAME } from '../record-header.ts';
 
 const TAB = 0x09;
@@ -42,8 +42,6 @@ const KERNEL_ADDRESS = /^[89a-f](?:[0-9a-f]{15}|[0-9a-f]{7})$/;
 const KERNEL_IMAGE = /^\[(?:guest\.)?kernel\.(?:kallsyms|vmlinux)/;
 const USER_MAP = /^\[(?:vdso|vsyscall|stack|heap|uprobes)/;
 const MODULE_FILE = /([^/]+)\.ko(?:\.\w+)?$/;
-
-const known = new Set(tracepointNames);
 
 export const perfScript: Collector = {
   name: 'perf-script',
@@ -127,11 +125,11 @@ function createParser(sink: Sink): Parser {
     }
     const mayBeProbe = bytes[found.bodyAt] === OPEN;
     const name = bytes.toString('latin1', found.nameAt, found.nameEnd);
-    if (!mayBeProbe && !known.has(name)) return;
+    if (!mayBeProbe && !interestIn.has(name)) return;
     const body = bytes.toString('latin1', found.bodyAt, end);
     // A probe of one's own may bear the name of a tracepoint, in another system.
     const isProbe = mayBeProbe && PROBED.test(body);
-    if (!isProbe && (!known.has(name) || !reader.wants(name, bytes, found.bodyAt, end))) return;
+    if (!isProbe && (!interestIn.has(name) || !reader.wants(name, bytes, found.bodyAt, end))) return;
     if (isProbe && endsInString(body)) {
       torn = { line, text: bytes.toString('latin1', start, end), parts: 1 };
       return;

@@ -7,7 +7,7 @@
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event, ExecContext } from '../../src/model/event.ts';
-import { createEventReader, type Head, tracepointNames } from '../event-text.ts';
+import { createEventReader, type Head, interestIn } from '../event-text.ts';
 import { contextOf, isNameByte, TRACING_FRAME } from '../record-header.ts';
 
 /** comm is printed with %16s, under -l with %8.8s, so the dash before the pid is here, behind any prefix. */
@@ -50,8 +50,6 @@ const TWIN_MEMORY = 4;
 /** A second, or less of it on a raw clock. Files recorded one after the other hold no twins. */
 const TWIN_DISTANCE = 1e9;
 
-const known = new Set(tracepointNames);
-
 export const traceCmd: Collector = {
   name: 'trace-cmd',
   title: 'text of trace-cmd report and trace-cmd stream',
@@ -82,7 +80,7 @@ function sniff(head: string): Sniffed {
     records++;
     const body = line.slice(found.bodyAt);
     const name = line.slice(found.nameAt, found.nameEnd);
-    const raw = RAW_PROBE.test(body) || (known.has(name) && RAW_FIELDS.test(body));
+    const raw = RAW_PROBE.test(body) || (interestIn.has(name) && RAW_FIELDS.test(body));
     const filled = name.length + 2 < NAME_WIDTH && found.bodyAt - found.nameAt >= NAME_WIDTH;
     if (filled && raw) {
       return { declined: 'trace-cmd report -R, strings are printed undecoded: report without -R' };
@@ -174,7 +172,7 @@ function createParser(sink: Sink): Parser {
     const owner = `${instance}:${found.cpu}`;
 
     const name = bytes.toString('latin1', found.nameAt, found.nameEnd);
-    const isTracepoint = known.has(name);
+    const isTracepoint = interestIn.has(name);
     const mayBeProbe = !isTracepoint && bytes[found.bodyAt] === OPEN;
     if (!isTracepoint && !mayBeProbe) {
       foreign = true;

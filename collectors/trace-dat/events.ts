@@ -16,9 +16,9 @@ import {
   armedCallback,
   createEventReader,
   type Head,
+  interestIn,
   type Malformed,
   type Read,
-  tracepointNames,
 } from '../event-text.ts';
 import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
@@ -379,7 +379,6 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
     };
   }
 
-  const known = new Set(tracepointNames);
   for (const format of formats) {
     const { id, name, system, fields } = format;
     if (system === 'ftrace') {
@@ -388,7 +387,7 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
       continue;
     }
     const isProbe = fields.has('__probe_ip') || fields.has('__probe_func');
-    const decode = isProbe ? probe(format) : known.has(name) ? tracepoint(format) : undefined;
+    const decode = isProbe ? probe(format) : interestIn.has(name) ? tracepoint(format) : undefined;
     if (decode !== undefined) decoders.set(id, decode);
   }
 

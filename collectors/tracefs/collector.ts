@@ -8,8 +8,9 @@
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { Event, ExecContext } from '../../src/model/event.ts';
 import { createByteTable } from '../byte-table.ts';
-import { createEventReader, type Head, type Read, tracepointNames } from '../event-text.ts';
+import { createEventReader, type Head, interestIn, type Read } from '../event-text.ts';
 import { contextOf, isNameByte, standsAt, TRACING_FRAME } from '../record-header.ts';
+import { createSieve } from './sieve.ts';
 
 /** The kernel prints comm with %16s and a comm has at most 15 bytes, so the dash before the pid is always here. */
 const DASH = 16;
@@ -19,13 +20,6 @@ const LATENCY_DASH = 8;
 /** Spellings of comm kept at a time; a hostile trace has a new one in every line. */
 const MOST_COMMS = 1 << 16;
 const MOST_FRAMES = 1 << 14;
-
-/** Where the default layout has its parts, while pids have up to seven digits and the uptime five:
- *  `            bash-132     [000] ...1.     9.103915: module_get: …`. */
-const CPU_AT = 25;
-const FLAGS_AT = 31;
-const TIME_AT = 37;
-const BODY_AT = 51;
 
 const SPACE = 0x20;
 const MINUS = 0x2d;
@@ -108,7 +102,7 @@ function sniff(head: string): Sniffed {
 
 function createParser(sink: Sink): Parser {
   const reader = createEventReader('caller-first');
-  const known = nameIndex(tracepointNames);
+  const known = nameIndex([...interestIn.keys()]);
   const comm = createByteTable(
     (latin1) => Buffer.from(latin1, 'latin1').toString('utf8').trimStart(),
     MOST_COMMS,
@@ -123,9 +117,18 @@ function createParser(sink: Sink): Parser {
   let latency = false;
   let clockKnown = false;
   let latest = 0;
-  /** The latest record that was skipped. Two small integers, since writing a larger number here takes memory. */
-  let skippedSeconds = 0;
-  let skippedMicros = 0;
+  /** Of what it passes over, which is records and their stacks, it tells what readFast would have seen. */
+  const sieve = createSieve({
+    wanted: () =>
+      latency || torn !== undefined
+        ? undefined
+        : { wakeups: reader.unloading, deferred: reader.watching, frames: frames !== undefined },
+    onPassed(passed) {
+      frames = undefined;
+      latest = Math.max(latest, passed.end);
+      for (const cpu of lastOfCpu.keys()) if (passed.hasCpu(cpu)) lastOfCpu.delete(cpu);
+    },
+  });
 
   function commOf(latin1: string): string {
     const bytes = Buffer.from(latin1, 'latin1');
@@ -238,42 +241,6 @@ function createParser(sink: Sink): Parser {
       context: 'unknown',
     };
     body(head, rest!, () => text, text.length - rest!.length);
-    return true;
-  }
-
-  /**
-   * Most lines of a system-wide capture: records of other events, in the usual columns. No more of them is looked at
-   * than tells that. False where a closer look is needed.
-   */
-  function skip(bytes: Buffer, start: number, end: number): boolean {
-    const bodyAt = start + BODY_AT;
-    if (
-      bodyAt + 2 > end ||
-      bytes[bodyAt - 1] !== SPACE ||
-      bytes[bodyAt - 2] !== COLON ||
-      bytes[bodyAt - 9] !== DOT ||
-      bytes[start + DASH] !== MINUS ||
-      bytes[start + CPU_AT] !== OPEN_BRACKET ||
-      bytes[start + CPU_AT + 4] !== CLOSE_BRACKET ||
-      bytes[start + FLAGS_AT - 1] !== SPACE ||
-      bytes[start + TIME_AT - 1] !== SPACE
-    ) {
-      return false;
-    }
-    let at = bodyAt;
-    while (NAME[bytes[at]!] === 1) at++;
-    if (at === bodyAt || at + 2 >= end || bytes[at] !== COLON || bytes[at + 2] === OPEN) return false;
-    const tracepoint = known.find(bytes, bodyAt, at);
-    if (tracepoint !== undefined && reader.wants(tracepoint, bytes, at + 2, end)) return false;
-    const seconds = digits(bytes, start + TIME_AT, bodyAt - 9);
-    const micros = digits(bytes, bodyAt - 8, bodyAt - 2);
-    if (seconds < 0 || micros < 0) return false;
-    if (seconds > skippedSeconds || (seconds === skippedSeconds && micros > skippedMicros)) {
-      skippedSeconds = seconds;
-      skippedMicros = micros;
-    }
-    if (lastOfCpu.size > 0) lastOfCpu.delete(digits(bytes, start + CPU_AT + 1, start + CPU_AT + 4));
-    frames = undefined;
     return true;
   }
 
@@ -404,6 +371,7 @@ function createParser(sink: Sink): Parser {
   }
 
   return {
+    sieve,
     line(bytes, start, endWithCr, line) {
       const end = endWithCr > start && bytes[endWithCr - 1] === 0x0d ? endWithCr - 1 : endWithCr;
       if (torn === undefined) {
@@ -411,7 +379,7 @@ function createParser(sink: Sink): Parser {
           readFrame(bytes, start + FRAME.length, end);
           return;
         }
-        if (!latency && (skip(bytes, start, end) || readFast(bytes, start, end, line))) return;
+        if (!latency && readFast(bytes, start, end, line)) return;
       }
       const text = bytes.toString('latin1', start, end);
       if (torn !== undefined) {
@@ -454,27 +422,13 @@ function createParser(sink: Sink): Parser {
     },
     end() {
       if (torn !== undefined) giveUp(torn.line, torn.text);
-      const end = Math.max(latest, skippedSeconds * 1e9 + skippedMicros * 1000);
-      if (end > 0) sink.facts({ end });
+      if (latest > 0) sink.facts({ end: latest });
     },
   };
 }
 
 /** Nanoseconds per unit of the last digit, by number of fraction digits. */
 const SCALE: readonly (number | undefined)[] = [...Array(6).fill(undefined), 1000, 100, 10, 1];
-
-/** Up to nine digits, perhaps behind spaces; -1 when they are none. */
-function digits(bytes: Buffer, from: number, to: number): number {
-  let at = from;
-  while (bytes[at] === SPACE) at++;
-  let value = at < to ? 0 : -1;
-  for (; at < to; at++) {
-    const digit = bytes[at]! - 48;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
-}
 
 /** Which bytes may be in the name of an event. */
 const NAME = Uint8Array.from({ length: 256 }, (_, c) => (isNameByte(c) ? 1 : 0));

@@ -119,21 +119,21 @@ describe('the probes of a module', () => {
   test('without types: every function, in and out', () => {
     const probes = planModuleProbes('foo', ['foo_open', 'foo_close'], undefined, true, 0);
     expect(probes.map(({ name, args }) => [name, ...args])).toEqual([
-      ['enter3_foo_foo_open'],
       ['leave3_foo_foo_open', 'ret=$retval:s32'],
-      ['enter3_foo_foo_close'],
+      ['enter3_foo_foo_open'],
       // What a function that returns nothing leaves in the register means nothing.
       ['leave3_foo_foo_close'],
+      ['enter3_foo_foo_close'],
     ]);
   });
 
   test('with types: release methods are known by what they take, and what is returned by what is', () => {
     const probes = planModuleProbes('foo', ['foo_release', 'foo_show'], [release, show], true, 0);
     expect(probes.map(({ name, args }) => [name, ...args])).toEqual([
-      ['enter3_foo_foo_release', 'kobj=$arg1:x64'],
       ['leave3_foo_foo_release'],
-      ['enter3_foo_foo_show'],
+      ['enter3_foo_foo_release', 'kobj=$arg1:x64'],
       ['leave3_foo_foo_show', 'ret=$retval:s32'],
+      ['enter3_foo_foo_show'],
     ]);
   });
 

@@ -270,8 +270,9 @@ export function planModuleProbes(
     const returns = type === undefined ? RETURNS_ERROR.test(fn) : type.returns === 'int';
     const add = (probe: Probe, more: Pick<PlannedProbe, 'stack'>) =>
       probes.push(named(probe, first + probes.length, more));
-    add({ at: 'entry', fn, module, args: releases ? ['kobj=$arg1:x64'] : [] }, { stack: true });
+    // The return first: whatever is seen to be entered will be seen to return.
     add({ at: 'return', fn, module, args: returns ? ['ret=$retval:s32'] : [] }, {});
+    add({ at: 'entry', fn, module, args: releases ? ['kobj=$arg1:x64'] : [] }, { stack: true });
   }
   return probes;
 }

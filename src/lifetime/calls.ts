@@ -2,7 +2,7 @@
  * Calls into module text: entered, not yet returned. Per task, and per CPU for interrupts, because an interrupt
  * only borrows the task it finds.
  */
-import type { Event, FaultEvent, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
+import type { Code, Event, FaultEvent, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
 import { bareSymbol, readFrame } from './sites.ts';
 
 export interface Call {
@@ -53,6 +53,9 @@ export interface CallTracker {
 /** Open calls kept per task: a function without a return probe must not pile up. */
 const DEPTH = 64;
 const ENTRY_ONLY = 16;
+
+/** Names that `modlife capture` gives: it sets a probe on the return before the one on the entry. */
+const PAIRED = /^enter\d+_/;
 
 export function createCallTracker(): CallTracker {
   const stacks = new Map<string | number, Call[]>();
@@ -188,7 +191,7 @@ export function createCallTracker(): CallTracker {
     },
 
     returnsAreSeen(call) {
-      if ((seen.get(call.name)?.returns ?? 0) > 0) return true;
+      if ((seen.get(call.name)?.returns ?? 0) > 0 || PAIRED.test(call.entry.probe)) return true;
       // Probes are set in pairs by whoever sets them: if every other probed function of this module was seen to
       // return, the return of this one would have been seen too.
       const module = call.entry.fn.module;
@@ -231,6 +234,12 @@ export function resolvedLate(entry: FunctionEntryEvent): boolean {
     offset > 4 &&
     bareSymbol(symbol) !== probeName(entry.probe)
   );
+}
+
+/** Is `code` printed as the function of `call` was, where that cannot be? Then it lay in the same text. */
+export function isPrintedAs(call: Call, { symbol, module }: Code): boolean {
+  const printed = call.entry.printed ?? (call.late ? call.entry.fn : undefined);
+  return printed?.module !== undefined && printed.symbol === symbol && printed.module === module;
 }
 
 /** The probed function: as printed where that can be right, else what a stack or the probe's name says. */

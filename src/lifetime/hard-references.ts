@@ -1,16 +1,27 @@
 /** Gets and puts: what they do to the count, whose reference they take or give back, and gets that failed. */
-import type { Code, Event, FunctionEntryEvent, FunctionReturnEvent, ModuleRefEvent } from '../model/event.ts';
-import { type Call, type CallTracker, placeOf } from './calls.ts';
+import type {
+  Code,
+  DeferredEvent,
+  Event,
+  FunctionEntryEvent,
+  FunctionReturnEvent,
+  ModuleRefEvent,
+} from '../model/event.ts';
+import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
+import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
 import type { FileTracker } from './files.ts';
 import type { Incarnations } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
+import type { Reference } from './references.ts';
 import { type Family, familyOf, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {
   event(event: ModuleRefEvent): void;
+  /** A timer or work item that may give something back. */
+  deferred(event: DeferredEvent): void;
   /** try_module_get was entered. */
   attempted(event: FunctionEntryEvent): void;
   /** try_module_get returned. */
@@ -36,6 +47,7 @@ export function createHardReferences(
   const places = new Map<string, Code>();
   /** Functions that gave references back, and whose. */
   const givers = new Map<string, Set<Incarnation>>();
+  const carriers = createCarriers();
 
   /** What the kernel adds to the references out: the base, and the loader's hold while init() runs. */
   function baseOf(incarnation: Incarnation): number {
@@ -77,8 +89,12 @@ export function createHardReferences(
     return code;
   }
 
-  function reference(event: ModuleRefEvent): void {
-    const within = calls.current(event);
+  function reference(told: ModuleRefEvent): void {
+    const within = calls.current(told);
+    const event =
+      within !== undefined && isPrintedAs(within, told.callSite)
+        ? { ...told, callSite: placeOfCall(within) }
+        : told;
     const incarnation = incarnations.of(event.module, event, event.kind === 'module_get');
     if (incarnation.maxRefcnt === undefined || event.refcnt > incarnation.maxRefcnt)
       incarnation.maxRefcnt = event.refcnt;
@@ -117,7 +133,7 @@ export function createHardReferences(
     const back =
       failedGet !== undefined && family !== 'file' && incarnation.references.newestOf(event.pid) === undefined
         ? undefined
-        : incarnation.references.giveBack(event, code, family);
+        : incarnation.references.giveBack(event, code, family, carriers.at(event));
     if (back !== undefined) {
       counted(event, incarnation, -1);
       if (code.symbol !== undefined && family !== 'file') noteGiver(code.symbol, incarnation);
@@ -148,6 +164,22 @@ export function createHardReferences(
       failedGet,
       usersBefore,
     });
+  }
+
+  /** What the calls that this task is in took last, and gave nobody to give back. */
+  function takenWithin(event: Event): Reference | undefined {
+    const around = new Set<Call>();
+    for (let call = calls.current(event); call !== undefined; call = call.parent) around.add(call);
+    if (around.size === 0) return undefined;
+    let newest: Reference | undefined;
+    for (const { references } of current.values()) {
+      const taken = references.newestOf(
+        event.pid,
+        ({ within, carrier }) => carrier === undefined && within !== undefined && around.has(within),
+      );
+      if (taken !== undefined && taken.get.seq > (newest?.get.seq ?? 0)) newest = taken;
+    }
+    return newest;
   }
 
   function noteGiver(symbol: string, incarnation: Incarnation): void {
@@ -208,6 +240,7 @@ export function createHardReferences(
 
   return {
     event: reference,
+    deferred: (event) => carriers.event(event, takenWithin),
     attempted: (event) => attempts.set(placeOf(event), event),
     attemptReturned(event) {
       const attempt = attempts.get(placeOf(event));

@@ -207,6 +207,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         case 'rcu_invoke_callback':
           return callbacks.event(event);
         default:
+          references.deferred(event);
           return deferred.event(event);
       }
     },

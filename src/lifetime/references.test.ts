@@ -38,7 +38,7 @@ function book() {
     get: (site: string, pid: number) =>
       references.take(event('module_get', site, pid), code(site), family(site), undefined),
     put: (site: string, pid: number) =>
-      references.giveBack(event('module_put', site, pid), code(site), family(site)),
+      references.giveBack(event('module_put', site, pid), code(site), family(site), undefined),
   };
 }
 

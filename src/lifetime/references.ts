@@ -6,6 +6,7 @@
  */
 import type { Code, ModuleRefEvent } from '../model/event.ts';
 import type { Call } from './calls.ts';
+import type { Carrier } from './carriers.ts';
 import { type Family, mayPair, placeName, relatedNames } from './sites.ts';
 
 export interface Reference {
@@ -20,6 +21,8 @@ export interface Reference {
   ambiguous: boolean;
   /** A call that should have given it back and returned without doing so. */
   missedBy: Call | undefined;
+  /** What was armed to give it back. */
+  carrier: Carrier | undefined;
   /** Neighbours among the open references that one task took at one place. */
   older: Reference | undefined;
   newer: Reference | undefined;
@@ -35,6 +38,8 @@ export interface TakingSite {
   readonly partners: Map<Code, number>;
   /** Pairs in which the same task gave back what it took. */
   sameTask: number;
+  /** How often what was armed by the call that took a reference gave it back. */
+  carried: number;
   longestHold: number;
   /** The latest holds, for what is usual: the longest may be a mistaken pairing. */
   readonly holds: number[];
@@ -57,8 +62,14 @@ export function usualHold({ holds }: TakingSite): number {
 export interface ReferenceBook {
   readonly sites: ReadonlyMap<string, TakingSite>;
   take(get: ModuleRefEvent, taker: Code, family: Family, within: Call | undefined): Reference;
-  /** The reference that `put` gives back, now closed; undefined when none fits. */
-  giveBack(put: ModuleRefEvent, dropper: Code, family: Family): Reference | undefined;
+  /** The reference that `put` gives back, now closed; undefined when none fits.
+   *  @param carried what the callback that puts was armed to give back */
+  giveBack(
+    put: ModuleRefEvent,
+    dropper: Code,
+    family: Family,
+    carried: Reference | undefined,
+  ): Reference | undefined;
   /** Open references, oldest first. */
   open(): Reference[];
   openCount(): number;
@@ -81,6 +92,7 @@ export function createReferenceBook(): ReferenceBook {
         puts: 0,
         partners: new Map(),
         sameTask: 0,
+        carried: 0,
         longestHold: 0,
         holds: [],
         rise: [],
@@ -114,6 +126,7 @@ export function createReferenceBook(): ReferenceBook {
         put: undefined,
         ambiguous: false,
         missedBy: undefined,
+        carrier: undefined,
         older: site.newestOfTask.get(get.pid),
         newer: undefined,
       };
@@ -126,22 +139,25 @@ export function createReferenceBook(): ReferenceBook {
       return reference;
     },
 
-    giveBack(put, dropper, family) {
+    giveBack(put, dropper, family, carried) {
       const fitting: TakingSite[] = [];
       for (const site of sites.values()) {
         if (site.open.size > 0 && mayPair(site.family, family)) fitting.push(site);
       }
-      const best = fitting.length > 1 ? bestOf(fitting, put, dropper, family) : fitting[0];
+      const carrying = carried === undefined ? undefined : fitting.find(({ open }) => open.has(carried));
+      const best = carrying ?? (fitting.length > 1 ? bestOf(fitting, put, dropper, family) : fitting[0]);
       if (best === undefined) return undefined;
       const mine = best.newestOfTask.get(put.pid);
-      const reference = mine ?? (best.open.values().next().value as Reference);
-      reference.ambiguous = mine === undefined && (fitting.length > 1 || best.open.size > 1);
+      const certain = carrying === undefined ? mine : carried;
+      const reference = certain ?? (best.open.values().next().value as Reference);
+      reference.ambiguous = certain === undefined && (fitting.length > 1 || best.open.size > 1);
       reference.put = put;
       best.open.delete(reference);
       unlink(best, reference);
       best.puts++;
       best.partners.set(dropper, (best.partners.get(dropper) ?? 0) + 1);
-      if (mine !== undefined) best.sameTask++;
+      if (reference === mine) best.sameTask++;
+      if (carrying !== undefined) best.carried++;
       best.rise.pop();
       best.longestHold = Math.max(best.longestHold, put.ts - reference.get.ts);
       best.holds[best.puts % HOLDS] = put.ts - reference.get.ts;

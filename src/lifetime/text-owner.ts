@@ -109,14 +109,15 @@ function ownerByAddress(fn: Code, all: Iterable<Incarnation>, call: Call): Incar
   );
 }
 
-/** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address. */
+/** Text precedes data in a module's allocation, so the owner is the nearest struct module above the address; of loads at
+ *  one place, the latest. */
 export function nearestAbove(address: bigint, among: readonly Incarnation[]): Incarnation | undefined {
   let owner: Incarnation | undefined;
   let nearest = REACH;
   for (const incarnation of among) {
     if (incarnation.address === undefined) continue;
     const above = BigInt(incarnation.address) - address;
-    if (above > 0n && above < nearest) {
+    if (above > 0n && above <= nearest) {
       nearest = above;
       owner = incarnation;
     }

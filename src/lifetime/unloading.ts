@@ -35,6 +35,9 @@ export interface Unloading {
   end(last: Event | undefined): void;
 }
 
+/** O_TRUNC: `rmmod -f`. */
+const FORCED = 0o1000;
+
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
 
@@ -76,6 +79,15 @@ export function createUnloading(
     if (incarnation.state === 'live' || incarnation.state === 'coming') incarnation.state = 'going';
   }
 
+  /** It was the exit of another module that called a function of this one. */
+  function mistaken(unload: Unload): void {
+    const { incarnation } = unload;
+    unload.exit = undefined;
+    if (incarnation?.unload !== unload) return;
+    incarnation.unload = undefined;
+    if (incarnation.state === 'going') incarnation.state = 'live';
+  }
+
   function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
     const incarnation = incarnations.of(module, event, false);
     if (incarnation.state === 'freed') {
@@ -92,6 +104,7 @@ export function createUnloading(
       unload.enter === undefined &&
       incarnation.load?.pid === event.pid &&
       event.seq > (incarnation.load?.seq ?? 0);
+    if (unload.incarnation !== undefined && unload.incarnation !== incarnation) mistaken(unload);
     unload.incarnation = incarnation;
     unload.identified = 'named';
     unload.free = event;
@@ -159,6 +172,10 @@ export function createUnloading(
     return owner === undefined || owner.count.users <= 0;
   }
 
+  function isForced({ enter }: Unload): boolean {
+    return enter?.flags !== undefined && (enter.flags & FORCED) !== 0;
+  }
+
   return {
     get underWay() {
       return [...unloads.values()];
@@ -205,9 +222,11 @@ export function createUnloading(
       const unload = unloads.get(entry.pid);
       if (unload === undefined || unload.exit !== undefined || unload.free !== undefined) return;
       if (entry.context === 'softirq' || entry.context === 'hardirq') return;
-      // The first function of a module that the unloading task runs is that module's exit.
-      unload.exit = call;
+      // The first function of a module that the unloading task runs is that module's exit, unless somebody uses that
+      // module: the exit of the user may call it.
       const owner = ownerNow(call, current.values());
+      if (owner !== undefined && owner.count.users > 0 && !isForced(unload)) return;
+      unload.exit = call;
       if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed') {
         going(unload, owner, 'named');
       }

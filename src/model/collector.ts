@@ -55,7 +55,19 @@ export interface Sink {
   facts(facts: CaptureFacts): void;
 }
 
+/** Passes over lines that a parser need not see, faster than the parser could. */
+export interface Sieve {
+  /** The chunk that `pass` is about from now on. */
+  load(chunk: Buffer): void;
+  /** @param start where a line begins
+   *  @returns where the first line begins, from there on, that is worth a look or does not end in this chunk */
+  pass(start: number): number;
+  /** How many the last `pass` went over. */
+  readonly lines: number;
+}
+
 export interface Parser {
+  readonly sieve?: Sieve;
   /** One line without its newline, as bytes [start, end) of `bytes`, which is reused afterwards.
    *  Never throws on input. */
   line(bytes: Buffer, start: number, end: number, line: number): void;

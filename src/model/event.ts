@@ -85,6 +85,9 @@ export interface ModuleRequestEvent extends EventBase {
 export interface FunctionEntryEvent extends EventBase {
   readonly kind: 'function_entry';
   readonly fn: Code;
+  /** What was printed for `fn`, where that cannot be: it was looked up too late, and what else was looked up then is
+   *  printed so, too. */
+  readonly printed?: Code;
   /** The event's own name, chosen by whoever defined it: a hint where `fn` was resolved too late. */
   readonly probe: string;
   /** Arguments as printed, quotes removed. */

@@ -1,6 +1,6 @@
 /** Invented records: real ones are under samples/. Each story is a bug or the thing that looks like it. */
 import { expect, test } from 'vitest';
-import { story } from '../testing/story.ts';
+import { findingsOf, story } from '../testing/story.ts';
 
 const load = `
   insmod-10   1.0: module_load: foo OE
@@ -395,4 +395,46 @@ test('lost events weaken what they could overturn', () => {
     the capture ends
       -> note observed trace-gap *: 7 events were lost: on CPU 0 before line 4"
   `);
+});
+
+const opened = `${load}
+      sh-20   1.5: module_get: foo call_site=misc_open refcnt=2`;
+const request = (n: number) => `
+      sh-20   ${n}.0: foo_write: (foo_write+0x0/0x40 [foo])
+      sh-20   ${n}.1: module_get: foo call_site=foo_write [foo] refcnt=3
+      sh-20   ${n}.2: hrtimer_start: hrtimer=00000000000a${n} function=foo_done [foo] expires=5 softexpires=5 mode=REL was_armed=0
+      sh-20   ${n}.3: foo_write_ret: (vfs_write+0x10/0x20 <- foo_write) ret=0x2`;
+const completion = (n: number) => `
+      <idle>-0 d.h1. ${n}.4: hrtimer_cancel: hrtimer=00000000000a${n}
+      <idle>-0 d.h1. ${n}.5: hrtimer_expire_entry: hrtimer=00000000000a${n} function=foo_done [foo] now=1
+      <idle>-0 d.h1. ${n}.6: module_put: foo call_site=foo_done [foo] refcnt=2
+      <idle>-0 d.h1. ${n}.7: hrtimer_expire_exit: hrtimer=00000000000a${n}`;
+const others = [2, 3, 4].map((n) => request(n) + completion(n)).join('');
+const cancelled = `${request(5)}
+      sh-20   5.4: hrtimer_cancel: hrtimer=00000000000a5`;
+const anotherOpen = `
+      cat-21   7.0: module_get: foo call_site=misc_open refcnt=4
+      cat-21   7.1: module_put: foo call_site=__fput refcnt=3`;
+
+test('what a cancelled timer was to give back is a leak, unless who cancels gives it back', () => {
+  expect(findingsOf(opened + others + cancelled + anotherOpen)).toEqual([
+    '  -> error observed ref-leak foo: foo_write [foo] took a reference to foo that was never given back',
+  ]);
+  const givenBack = `
+      sh-20   5.5: module_put: foo call_site=foo_write [foo] refcnt=2`;
+  expect(findingsOf(opened + others + cancelled + givenBack)).toEqual([]);
+  // Not yet run; and armed again after it was cancelled.
+  expect(findingsOf(opened + others + request(5))).toEqual([]);
+  const again = `
+      sh-20   5.5: hrtimer_start: hrtimer=00000000000a5 function=foo_done [foo] expires=9 softexpires=9 mode=REL was_armed=0`;
+  expect(findingsOf(opened + others + cancelled + again)).toEqual([]);
+});
+
+test('a call that leaves its reference to nobody, where others left theirs to a timer, is suspected', () => {
+  const aborted = request(5).replace(/\n.*hrtimer_start.*/, '');
+  expect(findingsOf(`${opened}${others}${aborted}${anotherOpen.replaceAll('7.', '90.')}`)).toEqual([
+    '  -> warning possible ref-leak foo: foo_write [foo] took a reference to foo that was never given back',
+  ]);
+  // It may yet come.
+  expect(findingsOf(`${opened}${others}${aborted}`)).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import type { Carrier } from '../lifetime/carriers.ts';
 import type { Incarnation, Unload } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { type Reference, type TakingSite, usualHold } from '../lifetime/references.ts';
@@ -149,7 +150,7 @@ function whyLeaked(
   refused: readonly Unload[],
   isNewest: boolean,
 ): Reason | undefined {
-  const { get, within, missedBy } = reference;
+  const { get, within, missedBy, carrier } = reference;
   if (missedBy !== undefined) {
     return {
       certain: true,
@@ -157,6 +158,16 @@ function whyLeaked(
       proof: [
         evidence(`enters ${callName(missedBy)}`, missedBy.entry),
         evidence('returns without module_put', missedBy.returned!),
+      ],
+    };
+  }
+  if (carrier?.cancelled !== undefined && site.carried >= HABIT) {
+    return {
+      certain: true,
+      text: `${carrierName(carrier)}, which gave back ${site.carried} others, was cancelled before it could`,
+      proof: [
+        evidence(`arms ${carrierName(carrier)}`, carrier.armed),
+        evidence('cancels it', carrier.cancelled),
       ],
     };
   }
@@ -187,6 +198,19 @@ function whyLeaked(
       certain: false,
       text: `all ${site.puts} others from there came back within ${duration(site.longestHold)}, by the task that took them`,
       proof: proof(),
+    };
+  }
+  if (
+    carrier === undefined &&
+    within?.returned !== undefined &&
+    site.carried >= HABIT &&
+    site.carried === site.puts &&
+    held > Math.max(AT_LEAST_NS, site.longestHold * TIMES_LONGER)
+  ) {
+    return {
+      certain: false,
+      text: `the calls that took the ${site.puts} others each left it to a timer or work item to give back; this one left it to nobody`,
+      proof: [evidence(`returns from ${callName(within)}`, within.returned), ...proof()],
     };
   }
   // Of the site as a whole, and so told once.
@@ -236,6 +260,10 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
       : `between operations that gave back what they took, the count rose ${steps.length} times from there and did not come down`,
     proof: [...steps.slice(-4, -1).map(({ get }) => evidence('takes another', get, site.taker)), ...proof],
   };
+}
+
+function carrierName({ armed }: Carrier): string {
+  return armed.fn === undefined ? 'what was armed' : `${armed.fn.symbol ?? armed.fn.text}()`;
 }
 
 /** A negative return value, however the probe printed it. */

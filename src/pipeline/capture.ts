@@ -60,7 +60,10 @@ export async function readCapture(
   for (const lost of known?.losses ?? []) sink.lost(lost);
 
   async function* textItems(parser: Parser): AsyncGenerator<Item[]> {
-    const splitter = createLineSplitter((bytes, start, end, line) => parser.line(bytes, start, end, line));
+    const splitter = createLineSplitter(
+      (bytes, start, end, line) => parser.line(bytes, start, end, line),
+      parser.sieve,
+    );
     for (const chunk of first) {
       splitter.push(chunk);
       yield take(splitter.lines);

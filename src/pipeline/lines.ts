@@ -1,4 +1,5 @@
 /** Cuts chunks of any size into lines without copying those that lie within one chunk. */
+import type { Sieve } from '../model/collector.ts';
 
 export interface LineSplitter {
   push(chunk: Buffer): void;
@@ -10,12 +11,19 @@ export interface LineSplitter {
 /** Longer lines are cut here, so that one line cannot take all memory. */
 const LONGEST = 1 << 22;
 
+/** After how many lines a sieve is asked again that had nothing to pass over: it costs, and what is wanted comes in
+ *  rows, too. A prime, so as not to ask about the same line of each record with its stack. */
+const PATIENCE = 7;
+
+/** @param sieve lines that it passes over are counted only */
 export function createLineSplitter(
   onLine: (bytes: Buffer, start: number, end: number, line: number) => void,
+  sieve?: Sieve,
 ): LineSplitter {
   let rest: Buffer[] = [];
   let restLength = 0;
   let lines = 0;
+  let askAt = 0;
 
   function flush(tail: Buffer): void {
     const whole = Buffer.concat([...rest, tail]);
@@ -26,8 +34,14 @@ export function createLineSplitter(
 
   return {
     push(chunk) {
+      sieve?.load(chunk);
       let start = 0;
       for (;;) {
+        if (sieve !== undefined && restLength === 0 && lines >= askAt) {
+          start = sieve.pass(start);
+          if (sieve.lines === 0) askAt = lines + PATIENCE;
+          lines += sieve.lines;
+        }
         const end = chunk.indexOf(10, start);
         if (end < 0) break;
         if (restLength > 0) flush(chunk.subarray(start, end));

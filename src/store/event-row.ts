@@ -119,7 +119,6 @@ export function eventValue(event: Event, intern: Interner): number | null {
       return event.target;
     case 'module_load':
     case 'module_free':
-    case 'function_entry':
     case 'kernel_fault':
     case 'module_text':
       return null;
@@ -127,6 +126,8 @@ export function eventValue(event: Event, intern: Interner): number | null {
       return event.seconds;
     case 'module_request':
       return event.wait ? 1 : 0;
+    case 'function_entry':
+      return event.printed === undefined ? null : intern.code(event.input, event.printed);
     case 'function_return':
       return event.caller === undefined ? null : intern.code(event.input, event.caller);
     case 'syscall_enter':
@@ -209,21 +210,13 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
       }
       return { kind, seq, input, line, ts, cpu, pid, comm, context, object, fn: code, queue: name };
     }
-    case 'function_entry':
-      return {
-        kind,
-        seq,
-        input,
-        line,
-        ts,
-        cpu,
-        pid,
-        comm,
-        context,
-        fn: code!,
-        probe: name!,
-        args: argsOf(detail),
-      };
+    case 'function_entry': {
+      const args = argsOf(detail);
+      if (value === null)
+        return { kind, seq, input, line, ts, cpu, pid, comm, context, fn: code!, probe: name!, args };
+      const printed = lookup.code(value);
+      return { kind, seq, input, line, ts, cpu, pid, comm, context, fn: code!, printed, probe: name!, args };
+    }
     case 'function_return': {
       const args = argsOf(detail);
       if (value === null)

@@ -224,7 +224,10 @@ export function createTailReader(options: ReaderOptions): TailReader {
   }
 
   function begin(): void {
-    splitter = createLineSplitter((bytes, start, end, line) => parser!.line(bytes, start, end, line));
+    splitter = createLineSplitter(
+      (bytes, start, end, line) => parser!.line(bytes, start, end, line),
+      parser!.sieve,
+    );
   }
 
   /** @param final no more will come for it to wait for */

@@ -1,0 +1,67 @@
+/** Invented records, but for the last: whose text it is where names were looked up too late. */
+import { expect, test } from 'vitest';
+import { analyze } from '../pipeline/analyze.ts';
+import { findingsOf } from '../testing/story.ts';
+
+const load = (module: string, at: number, mod: string) => `
+      insmod-10   ${at}.0: module_load: ${module} OE
+      insmod-10   ${at}.1: do_init_module: (do_init_module+0x0/0x60) name="${module}" mod=0x${mod}
+      insmod-10   ${at}.2: module_put: ${module} call_site=do_init_module refcnt=1`;
+const unload = (module: string, at: number) => `
+      rmmod-30   ${at}.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   ${at}.1: module_free: ${module}
+      rmmod-30   ${at}.2: sys_delete_module -> 0x0`;
+const fault = `
+      foo-7   8.0: console: [    8.0] BUG: unable to handle page fault for address: ffffffffc0401020`;
+
+test('of two loads at one place, a fault is in the text of the later one', () => {
+  const first = `${load('foo', 1, 'ffffffffc0402000')}${unload('foo', 2)}`;
+  const second = `${load('foo', 3, 'ffffffffc0402000')}
+      foo-7   4.0: foo_thread: (foo_thread+0x0/0x40 [foo])${unload('foo', 5)}${fault}`;
+  const found = [
+    '  -> error observed text-in-use foo: foo_thread() was still running in foo/7 when rmmod/30 freed foo',
+  ];
+  expect(findingsOf(second)).toEqual(found);
+  expect(findingsOf(first + second)).toEqual(found);
+});
+
+test('what exit calls in another module that it uses is not the exit of that one', () => {
+  const dependency = `
+      insmod-10   3.5: module_get: foo call_site=resolve_symbol refcnt=2`;
+  expect(
+    findingsOf(`${load('foo', 1, 'ffffffffc0402000')}${load('bar', 3, 'ffffffffc0502000')}${dependency}
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: foo_forget: (foo_forget+0x0/0x40 [foo])
+      rmmod-30   5.2: foo_forget_ret: (bar_exit+0x10/0x20 [bar] <- foo_forget)`),
+  ).toEqual([
+    '  -> note possible stuck-unload bar: rmmod/30 has been unloading bar for 200 ms and does not come back',
+  ]);
+});
+
+test('a call site is where the function around it is, if both are printed as another module', () => {
+  const open = (site: string) => `${load('foo', 1, 'ffffffffc0402000')}${load('bar', 2, 'ffffffffc0502000')}
+      cat-20   3.0: enter3_bar_bar_open: (foo_init+0x44/0xff0 [foo])
+      cat-20   3.1: module_get: bar call_site=${site} refcnt=2
+      cat-20   3.2: leave3_bar_bar_open: (misc_open+0x10/0x20 <- foo_init) ret=0
+      cat-20   4.0: enter3_bar_bar_close: (foo_init+0x4/0xff0 [foo])
+      cat-20   4.1: module_put: bar call_site=${site} refcnt=1
+      cat-20   4.2: leave3_bar_bar_close: (__fput+0x10/0x20 <- foo_init)`;
+  expect(findingsOf(open('foo_init [foo]'))).toEqual([
+    '  -> warning predicted unprotected-get bar: bar_open [bar] takes a reference to its own module while nobody holds it',
+  ]);
+  expect(findingsOf(open('foo_use [foo]'))).toEqual([]);
+});
+
+test('a release that faults in its second load, its symbols gone to an init of another module', async () => {
+  const { report } = await analyze([
+    'samples/tracefs/lab/6.12-release-after-exit-loaded-twice.txt',
+    'samples/kernel-log/6.12-release-after-exit-loaded-twice-console.txt',
+  ]);
+  const found = report.findings.map(({ rule, certainty, incarnation, culprit }) => [
+    rule,
+    certainty,
+    incarnation,
+    culprit.symbol,
+  ]);
+  expect(found).toEqual([['release-after-exit', 'observed', 2, 'teach_kobject_release']]);
+});
