@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['{src,collectors}/**/*.test.ts'],
     // Those need a browser, and a machine that can boot kernels: npm run test:browser, npm run test:kernel.
     exclude: ['**/*.browser.test.ts', '**/*.kernel.test.ts'],
+    globalSetup: 'src/testing/built-program.ts',
     testTimeout: 30_000,
   },
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { Bad, CaptureFacts, Lost } from '../../src/model/collector.ts';
+import type { Bad, CaptureFacts, Lost, RandomAccess } from '../../src/model/collector.ts';
 import type { Event } from '../../src/model/event.ts';
 import { spool } from '../../src/pipeline/random-access.ts';
 import { traceCmd } from '../trace-cmd/collector.ts';
@@ -646,6 +646,73 @@ describe('a damaged trace.dat', () => {
         expect(events.length).toBeLessThan(100);
       }
     }
+  });
+});
+
+describe('a trace.dat whose parts are told of again and again', () => {
+  const section = (id: number, content: Buffer, packed = 0) =>
+    Buffer.concat([u16(id), u16(packed), u32(0), u64(content.length), content]);
+  const START = Buffer.concat([
+    Buffer.from('\x17\x08\x44tracing', 'latin1'),
+    word('7'),
+    Buffer.from([0, 8]),
+    u32(PAGE_SIZE),
+    word('zlib'),
+    word('1'),
+  ]);
+  const option = (id: number, content: Buffer) => Buffer.concat([u16(id), u32(content.length), content]);
+
+  /** The options first, then what they point to. */
+  function fileOf(options: (at: number) => Buffer, rest: Buffer): Buffer {
+    const tableAt = START.length + 8;
+    const { length } = section(0, options(0));
+    return Buffer.concat([START, u64(tableAt), section(0, options(tableAt + length)), rest]);
+  }
+
+  it('unpacks no more than there is room for', () => {
+    bigEndian = false;
+    const zeros = deflateSync(Buffer.alloc(1 << 25));
+    const packed = section(19, Buffer.concat([u32(zeros.length), u32(1 << 25), zeros]), 1);
+    const bytes = fileOf(
+      (at) => Buffer.concat(Array.from({ length: 500 }, () => option(19, u64(at)))),
+      packed,
+    );
+    let unpacked = 0;
+    const file: RandomAccess = {
+      size: bytes.length,
+      read: (offset, length) => bytes.subarray(offset, offset + length),
+      unpack(_, __, size) {
+        unpacked += size;
+        return Buffer.alloc(size);
+      },
+    };
+    const sink = { event() {}, lost() {}, bad() {}, facts() {} };
+    for (const _ of traceDat.read(file, sink));
+    expect(unpacked).toBeGreaterThan(0);
+    expect(unpacked).toBeLessThanOrEqual(1 << 28);
+  });
+
+  it('reads the records of a CPU once, however many CPUs they are said to be of', async () => {
+    bigEndian = false;
+    const cpus = 2000;
+    const page = Buffer.alloc(PAGE_SIZE);
+    const records = Buffer.concat(Array.from({ length: 20 }, () => record(77, 1, [])));
+    page.writeBigUInt64LE(BigInt(records.length), 8);
+    records.copy(page, 16);
+    const buffer = (at: number) =>
+      Buffer.concat([
+        u64(at),
+        word(''),
+        word(''),
+        u32(PAGE_SIZE),
+        u32(cpus),
+        ...Array.from({ length: cpus }, (_, cpu) => Buffer.concat([u32(cpu), u64(at), u64(PAGE_SIZE)])),
+      ]);
+    const bytes = fileOf((at) => option(3, buffer(at)), page);
+    const { records: times, bad } = await read(bytes);
+    expect(times).toBeGreaterThanOrEqual(20);
+    expect(times * 12).toBeLessThan(bytes.length);
+    expect(bad).toContainEqual(expect.objectContaining({ message: 'records that are another CPU’s, too' }));
   });
 });
 

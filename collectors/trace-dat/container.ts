@@ -71,6 +71,10 @@ const USUAL_PAGE: PageLayout = { commitAt: 8, commitSize: 8, dataAt: 16 };
 const MOST_INSTANCES = 256;
 const MOST_OPTION_TABLES = 256;
 const LONGEST_SECTION = 1 << 26;
+/** Of all sections together: many options may point to one, and one of a few bytes may unpack to many. */
+const MOST_IN_SECTIONS = 1 << 28;
+/** PID_MAX_LIMIT of the kernel. */
+const MOST_PIDS = 1 << 22;
 const SECTION_HEADER = 16;
 
 /**
@@ -94,6 +98,7 @@ export function readContainer(
   let scale: Container['scale'];
   const lost = new Map<number, number>();
   const instances: Instance[] = [];
+  let recorded = 0;
   let cpus = 0;
 
   function headerInfo(walker: Walker): void {
@@ -116,9 +121,9 @@ export function readContainer(
 
   function cmdlines(walker: Walker): void {
     const text = walker.bytes(walker.u64()).toString('utf8');
-    for (const line of text.split('\n')) {
-      const space = line.indexOf(' ');
-      if (space > 0) comms.set(Number.parseInt(line, 10), line.slice(space + 1));
+    // One after the other: a list of as many lines as a hostile file has is more than there is memory for.
+    for (const [, pid, comm] of text.matchAll(/^(\d{1,7}) ([^\n]*)/gm)) {
+      if (Number(pid) <= MOST_PIDS) comms.set(Number(pid), comm!);
     }
   }
 
@@ -144,11 +149,18 @@ export function readContainer(
     }
   }
 
-  function addInstance(instance: Instance, offset: number): void {
-    const { pageSize } = instance;
+  /** Whether it may be read, too: all regions together are no longer than the file, unless the same is in many. */
+  function isNew({ offset, size }: Region): boolean {
+    recorded += Math.max(0, Math.min(size, file.size - offset));
+    if (recorded > file.size) complain(offset, 'records that are another CPU’s, too');
+    return recorded <= file.size;
+  }
+
+  function addInstance({ name, pageSize, regions }: Instance, offset: number): void {
     if (pageSize <= page.dataAt || pageSize > 1 << 24)
       complain(offset, `expected a page size, not ${pageSize}`);
-    else if (instances.length < MOST_INSTANCES) instances.push(instance);
+    else if (instances.length < MOST_INSTANCES)
+      instances.push({ name, pageSize, regions: regions.filter(isNew) });
   }
 
   function version6(walker: Walker, pageSize: number): void {
@@ -206,6 +218,7 @@ export function readContainer(
     walker.word();
     const method = compression === 'zlib' || compression === 'zstd' ? compression : undefined;
     const visited = new Set<number>();
+    let sectionsLeft = MOST_IN_SECTIONS;
 
     /** The section's content, unpacked. */
     function section(offset: number, expected: number): Bytes | undefined {
@@ -221,13 +234,19 @@ export function readContainer(
       if (!packed) {
         const from = offset + SECTION_HEADER;
         const there = Math.min(size, file.size - from);
+        sectionsLeft -= there;
+        if (sectionsLeft < 0) {
+          complain(offset, 'more sections than there is room for');
+          return undefined;
+        }
         return { size: there, read: (at, length) => file.read(from + at, Math.min(length, there - at)) };
       }
       const packedSize = start.u32();
       const unpackedSize = start.u32();
       const data = start.bytes(packedSize);
+      sectionsLeft -= packedSize + unpackedSize;
       const unpacked =
-        start.ok && method !== undefined && unpackedSize <= LONGEST_SECTION
+        start.ok && method !== undefined && unpackedSize <= LONGEST_SECTION && sectionsLeft >= 0
           ? file.unpack(method, data, unpackedSize)
           : undefined;
       if (unpacked === undefined) complain(start.at, `section ${id} cannot be unpacked`);

@@ -36,6 +36,8 @@ const STAMPED = 2 ** 59;
 const COMMON_HEADER = 8;
 
 const PAGES_AT_ONCE = 64;
+/** Unless a page is longer. */
+const BYTES_AT_ONCE = 1 << 20;
 const LONGEST_CHUNK = 1 << 26;
 
 export function createCursor(
@@ -51,7 +53,9 @@ export function createCursor(
   if (region.offset + region.size > file.size && packed === undefined) {
     complain(file.size, `the file is cut off before the end of what CPU ${cpu} recorded`);
   }
-  const walker = createWalker(file, bigEndian, region.offset);
+  const atOnce = pageSize * Math.max(1, Math.min(PAGES_AT_ONCE, Math.floor(BYTES_AT_ONCE / pageSize)));
+  // Its size does not count the number of chunks in front of them.
+  const walker = createWalker({ size: end + 4, read: file.read }, bigEndian, region.offset);
   let chunksLeft = packed === undefined ? 0 : walker.u32();
 
   let bytes: Buffer = Buffer.alloc(0);
@@ -78,7 +82,7 @@ export function createCursor(
     nextPage = 0;
     if (packed === undefined) {
       from = nextFrom;
-      bytes = from < end ? file.read(from, Math.min(end - from, pageSize * PAGES_AT_ONCE)) : Buffer.alloc(0);
+      bytes = from < end ? file.read(from, Math.min(end - from, atOnce)) : Buffer.alloc(0);
       nextFrom = from + bytes.length;
       return bytes.length > 0;
     }

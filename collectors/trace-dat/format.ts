@@ -27,9 +27,11 @@ export interface Format {
 const FIELD =
   /^\s*field:(.{1,200}?)(\w+)(\[[^\]]{0,40}\])?;\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?/;
 const LONGEST_LINE = 1 << 16;
+const LONGEST_FORMAT = 1 << 20;
 
 /** Undefined when this is no description of an event. */
 export function readFormat(system: string, text: string): Format | undefined {
+  if (text.length > LONGEST_FORMAT) return undefined;
   let name: string | undefined;
   let id = -1;
   let printed = '';

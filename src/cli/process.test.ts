@@ -1,32 +1,39 @@
 /** What only a process of its own can show: what it is allowed, what a kill leaves, what a full disk does to it. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { isStore } from '../store/is-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { buildProgram } from '../testing/built-program.ts';
+import { PROGRAM } from '../testing/built-program.ts';
+import { runCli } from '../testing/run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-let program: string;
-beforeAll(() => {
-  program = buildProgram();
-});
-
 const LEAK = 'samples/tracefs/6.1-get-leak.txt';
 
 function modlife(args: readonly string[], node: readonly string[] = []): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [...node, program, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [...node, PROGRAM, ...args], { encoding: 'utf8' });
 }
 
 describe('reading a capture', () => {
   // Neither file written nor program started nor native code loaded: the model has no word for networks.
-  const READ_ONLY = ['--experimental-permission', '--allow-fs-read=/', '--no-warnings'];
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const READ_ONLY = [permission, '--allow-fs-read=/', '--no-warnings'];
   const samples = [
     LEAK,
     'samples/trace-dat/3.1.6-v6.dat',
@@ -86,7 +93,7 @@ describe('killed while it writes a store', () => {
     const before = readFileSync(db);
     let killed = 0;
     for (let delay = 120; delay < 600; delay += 60) {
-      const child = spawn(process.execPath, [program, 'analyze', '--db', db, trace], { stdio: 'ignore' });
+      const child = spawn(process.execPath, [PROGRAM, 'analyze', '--db', db, trace], { stdio: 'ignore' });
       const ended = once(child, 'exit');
       await setTimeout(delay);
       child.kill('SIGKILL');
@@ -120,7 +127,7 @@ describe('killed while it follows a file into a store', () => {
   async function following(bytes: Buffer, signal: NodeJS.Signals, meanwhile: () => void): Promise<void> {
     const before = events();
     appendFileSync(growing, bytes);
-    const child = spawn(process.execPath, [program, 'tail', '--plain', '--db', db, growing], {
+    const child = spawn(process.execPath, [PROGRAM, 'tail', '--plain', '--db', db, growing], {
       stdio: 'ignore',
     });
     const ended = once(child, 'exit');
@@ -182,7 +189,7 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     );
 
   test('^Z gives it back to the shell, and fg takes it again', async () => {
-    const tail = `'${process.execPath}' '${program}' tail '${LEAK}'`;
+    const tail = `'${process.execPath}' '${PROGRAM}' tail '${LEAK}'`;
     const seen = await shown(`bash -c "set -m; ${tail}; echo it is stopped; fg"`, [
       ['ml_getleak', '\u001a'],
       ['it is stopped', ''],
@@ -193,7 +200,7 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
   });
 
   test('^Z where no shell could go on with it stops nothing', async () => {
-    const seen = await shown(`exec '${process.execPath}' '${program}' tail '${LEAK}'`, [
+    const seen = await shown(`exec '${process.execPath}' '${PROGRAM}' tail '${LEAK}'`, [
       ['ml_getleak', '\u001a'],
       [LEAVE, ''],
       ['ml_getleak', 'q'],
@@ -202,9 +209,77 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
   });
 });
 
+describe('a store', () => {
+  const WORK = 'samples/tracefs/6.1-work-running.txt';
+
+  test('written by two at once is that of one of them, whole', async () => {
+    const place = mkdtempSync(join(folder, 'two-'));
+    const db = join(place, 'shared.db');
+    const rules = (...args: string[]) =>
+      JSON.parse(modlife(['analyze', '--json', ...args]).stdout).findings.map(
+        ({ rule }: { readonly rule: string }) => rule,
+      );
+    const either = [rules(LEAK), rules(WORK)];
+    for (let round = 0; round < 2; round++) {
+      const writers = [LEAK, WORK, LEAK, WORK].map((capture) =>
+        spawn(process.execPath, [PROGRAM, 'analyze', '--db', db, capture], { stdio: 'ignore' }),
+      );
+      const ends = await Promise.all(writers.map((writer) => once(writer, 'exit')));
+      expect(ends.map(([status]) => status)).toEqual([1, 1, 1, 1]);
+      expect(readdirSync(place)).toEqual(['shared.db']);
+      expect(either).toContainEqual(rules(db));
+    }
+  });
+
+  test('that is damaged is named in one line', async () => {
+    const db = join(folder, 'damaged.db');
+    modlife(['analyze', '--db', db, LEAK]);
+    const whole = readFileSync(db);
+    let told = 0;
+    for (let page = 1; page < whole.length / 8192; page++) {
+      writeFileSync(db, Buffer.from(whole).fill(0xa5, page * 8192, (page + 1) * 8192));
+      const { stderr, status } = await runCli(['analyze', db]);
+      // A page that nobody asks for harms nobody.
+      if (status === 1 && stderr === '') continue;
+      expect(stderr).toMatch(/^modlife: .+\n$/);
+      expect(stderr).toContain(`${db} is damaged: `);
+      expect(status).toBe(2);
+      told++;
+    }
+    expect(told).toBeGreaterThan(3);
+  });
+
+  test('for a folder that may not be written to is refused in one line, and the one there can be read', (context) => {
+    const place = mkdtempSync(join(folder, 'locked-'));
+    const db = join(place, 'old.db');
+    modlife(['analyze', '--db', db, LEAK]);
+    chmodSync(folder, 0o755);
+    chmodSync(place, 0o555);
+    // Root may write anywhere.
+    const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const as = (...args: string[]) =>
+      spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', ...nobody });
+    if (as('--version').status !== 0) context.skip('the program lies where only its owner may read');
+    for (const [to, args] of [
+      [db, ['analyze', '--db', db, LEAK]],
+      [join(place, 'new.db'), ['analyze', '--db', join(place, 'new.db'), LEAK]],
+      [join(place, 'new.html'), ['report', '-o', join(place, 'new.html'), LEAK]],
+    ] as const) {
+      const { stderr, stdout, status } = as(...args);
+      expect(stderr).toMatch(/^modlife: cannot write .+\n$/);
+      expect(stderr).toContain(to);
+      expect(stdout).toBe('');
+      expect(status).toBe(2);
+    }
+    expect(readdirSync(place)).toEqual(['old.db']);
+    expect(as('analyze', db)).toMatchObject({ status: 1, stderr: '' });
+    chmodSync(place, 0o755);
+  });
+});
+
 describe('where nothing more can be written', () => {
   const inBlocks = (blocks: number, ...args: string[]) =>
-    spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, program, ...args], {
+    spawnSync('sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', process.execPath, PROGRAM, ...args], {
       encoding: 'utf8',
     });
 
@@ -223,7 +298,7 @@ describe('where nothing more can be written', () => {
   test('stdout is spoken of, and the status is not that of findings', () => {
     const { stderr, status } = spawnSync(
       'sh',
-      ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, program, 'analyze', LEAK],
+      ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, PROGRAM, 'analyze', LEAK],
       { encoding: 'utf8' },
     );
     expect(stderr).toMatch(/^modlife: cannot write to stdout: ENOSPC.*\n$/);

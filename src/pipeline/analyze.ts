@@ -7,7 +7,7 @@ import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
 import { isStore } from '../store/is-store.ts';
 import { alignCaptures } from './align.ts';
-import { openCapture } from './capture.ts';
+import { type Capture, openCapture } from './capture.ts';
 import { type Member, openInputs } from './capture-directory.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createKeeper, type Keeper } from './keep.ts';
@@ -95,27 +95,31 @@ async function readAll(
   keeper: Keeper | undefined,
 ): Promise<Read> {
   const placements = await alignCaptures(members);
-  const captures = await Promise.all(
-    members.map((member, input) => openCapture(member, input, placements[input]?.shift)),
-  );
-  let total = 0;
-  merging: for await (const { input, items } of mergeCaptures(captures)) {
-    for (const item of items) {
-      if (options.until !== undefined && item.kind !== 'lost' && item.ts > options.until) break merging;
-      engine.feed(item, input);
+  const captures: Capture[] = [];
+  try {
+    for (const [input, member] of members.entries())
+      captures.push(await openCapture(member, input, placements[input]?.shift));
+    let total = 0;
+    merging: for await (const { input, items } of mergeCaptures(captures)) {
+      for (const item of items) {
+        if (options.until !== undefined && item.kind !== 'lost' && item.ts > options.until) break merging;
+        engine.feed(item, input);
+      }
+      total += items.length;
+      keeper?.events(items.filter((item) => item.kind !== 'lost'));
+      options.onProgress?.(
+        captures.map(({ progress }) => progress),
+        total,
+      );
     }
-    total += items.length;
-    keeper?.events(items.filter((item) => item.kind !== 'lost'));
-    options.onProgress?.(
-      captures.map(({ progress }) => progress),
-      total,
-    );
+    for (const [input, { summary }] of captures.entries()) {
+      if (placements[input]?.checked === true) continue;
+      summary.reading = { ...summary.reading, unchecked: true };
+    }
+    return { inputs: captures.map(({ summary }) => summary), bad: captures.map((capture) => capture.bad) };
+  } finally {
+    for (const capture of captures) await capture.close();
   }
-  for (const [input, { summary }] of captures.entries()) {
-    if (placements[input]?.checked === true) continue;
-    summary.reading = { ...summary.reading, unchecked: true };
-  }
-  return { inputs: captures.map(({ summary }) => summary), bad: captures.map((capture) => capture.bad) };
 }
 
 /** Events per transaction of the store that is kept of a replayed one. */

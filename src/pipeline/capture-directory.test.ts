@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { MANIFEST, MANIFEST_FILE, type Manifest } from '../model/manifest.ts';
 import { analyze } from './analyze.ts';
 
@@ -122,11 +122,29 @@ test('a tar that is cut off, or holds no capture, is told', async () => {
 });
 
 test('a tar puts nothing outside of where it is unpacked, and leaves nothing there', async () => {
+  // Of its own: others unpack at the same time.
+  const temporary = mkdtempSync(join(folder, 'temporary-'));
+  vi.stubEnv('TMPDIR', temporary);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
   write();
   const tar = join(folder, 'packed.tar');
   execFileSync('tar', ['cf', tar, '-C', folder, '--transform', 's,^trace,../../trace,', ...FILES], {
     stdio: 'pipe',
   });
   await expect(analyze([tar])).rejects.toThrow('no such file');
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('modlife-tar-'))).toEqual([]);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+test('a tar with a name that is a file here and a folder there is called damaged', async () => {
+  const place = mkdtempSync(join(folder, 'clash-'));
+  const tar = join(place, 'clash.tar');
+  writeFileSync(join(place, 'a'), 'x');
+  execFileSync('tar', ['cf', tar, '-C', place, 'a']);
+  rmSync(join(place, 'a'));
+  mkdirSync(join(place, 'a'));
+  writeFileSync(join(place, 'a', 'b'), 'x');
+  execFileSync('tar', ['rf', tar, '-C', place, 'a/b']);
+  await expect(analyze([tar])).rejects.toThrow(`${tar}: is a tar that is cut off or damaged`);
 });

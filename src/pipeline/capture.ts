@@ -21,6 +21,8 @@ export interface Capture {
   readonly losses: readonly Lost[];
   /** In order, in batches as they become complete. */
   readonly items: AsyncGenerator<Item[]>;
+  /** Once no more of it is wanted, read to its end or not. */
+  close(): Promise<void>;
 }
 
 /** @throws UserError when it cannot be read or is no capture */
@@ -32,14 +34,35 @@ export async function openCapture(
   return readCapture(path, await openSource(file), input, format, { known, shift });
 }
 
+interface Beside {
+  readonly known?: Known | undefined;
+  readonly shift?: Shift | undefined;
+}
+
 export async function readCapture(
   path: string,
   source: Source,
   input: number,
   format: string | undefined,
-  { known, shift }: { readonly known?: Known | undefined; readonly shift?: Shift | undefined } = {},
+  { known, shift }: Beside = {},
 ): Promise<Capture> {
   const chunks = source.chunks[Symbol.asyncIterator]();
+  try {
+    return await readChunks(path, source, chunks, input, format, { known, shift });
+  } catch (error) {
+    await chunks.return?.();
+    throw error;
+  }
+}
+
+async function readChunks(
+  path: string,
+  source: Source,
+  chunks: AsyncIterator<Buffer>,
+  input: number,
+  format: string | undefined,
+  { known, shift }: Beside,
+): Promise<Capture> {
   const first: Buffer[] = [];
   let size = 0;
   while (size < HEAD) {
@@ -118,5 +141,9 @@ export async function readCapture(
   }
 
   const items = 'read' in collector ? binaryItems(collector) : textItems(collector.createParser(sink));
-  return { path, summary, progress: source.progress, facts, bad, losses, items };
+  async function close(): Promise<void> {
+    await items.return(undefined);
+    await chunks.return?.();
+  }
+  return { path, summary, progress: source.progress, facts, bad, losses, items, close };
 }

@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { analyze } from './analyze.ts';
 import { openSource } from './source.ts';
+import { unpack } from './unpack.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -88,4 +89,44 @@ test('two captures packed with xz are read side by side', async () => {
 test('what cannot be read says why', async () => {
   await expect(openSource(join(folder, 'nowhere'))).rejects.toThrow('no such file');
   await expect(openSource(folder)).rejects.toThrow('is a directory');
+});
+
+test('what comes byte by byte is recognised, too', async () => {
+  async function* bytes() {
+    for (const byte of ZSTD) yield Buffer.of(byte);
+  }
+  let text = '';
+  for await (const piece of unpack('packed', bytes(), 1 << 16, () => {})) text += piece.toString();
+  expect(text).toBe('# tracer: nop\n'.repeat(40));
+});
+
+describe('a bomb of zstd', () => {
+  /** A frame with a window of 2^`log` bytes, and blocks that repeat one byte `run` times. */
+  function frame(log: number, run: number, blocks: number): Buffer {
+    const block = Buffer.alloc(4);
+    block.writeUIntLE((run << 3) | (1 << 1), 0, 3);
+    const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3]);
+    return Buffer.concat([head, ...Array.from({ length: blocks }, () => block)]);
+  }
+  async function* whole(bytes: Buffer) {
+    yield bytes;
+  }
+
+  test('is not given the window it asks for, nor time for blocks of nothing', async () => {
+    expect((await contents(frame(30, 9, 9))).cut).toBe('zstd: packed with a window of more than 128 MiB');
+    expect((await contents(frame(27, 1, 4000))).cut).toMatch(/blocks too small/);
+  });
+
+  test('comes in pieces, however little of it was read', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    let length = 0;
+    for await (const piece of unpack('packed', whole(frame(17, 1 << 17, 4000)), 1 << 16, () => {})) {
+      if (length % (1 << 24) === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      length += piece.length;
+    }
+    expect(length).toBe(4000 << 17);
+    // Half of it would be 260 MB.
+    expect(most).toBeLessThan(200e6);
+  });
 });

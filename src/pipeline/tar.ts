@@ -1,19 +1,11 @@
 /** A capture directory that somebody packed with tar, compressed or not. */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../model/errors.ts';
 import { MANIFEST_FILE } from '../model/manifest.ts';
 import { openSource } from './source.ts';
+import { writeTemporary } from './temporary.ts';
 
 export interface Unpacked {
   /** The capture directory. */
@@ -67,9 +59,12 @@ export async function unpackTar(path: string): Promise<Unpacked | undefined> {
   } catch (error) {
     remove();
     process.off('exit', remove);
-    throw error;
+    throw CLASHES.has((error as NodeJS.ErrnoException).code ?? '') ? damaged(path) : error;
   }
 }
+
+/** A name that is a file here and a folder there. */
+const CLASHES: ReadonlySet<string> = new Set(['EEXIST', 'EISDIR', 'ENOTDIR']);
 
 async function copy(blocks: Blocks, size: number, target: string | undefined, path: string): Promise<void> {
   if (target !== undefined) mkdirSync(dirname(target), { recursive: true });
@@ -80,7 +75,7 @@ async function copy(blocks: Blocks, size: number, target: string | undefined, pa
       const piece = await blocks.read(Math.min(left, PIECE));
       if (piece.length === 0) throw damaged(path);
       left -= piece.length;
-      if (file !== undefined) writeSync(file, piece);
+      if (file !== undefined) writeTemporary(file, piece);
     }
   } finally {
     if (file !== undefined) closeSync(file);

@@ -13,6 +13,7 @@ const MAGICS: readonly (readonly [Packing, Buffer])[] = [
   ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
 ];
+const LONGEST_MAGIC = Math.max(...MAGICS.map(([, magic]) => magic.length));
 
 /** @param head the first bytes; undefined for what is not packed */
 export function packingOf(head: Buffer): Packing | undefined {
@@ -30,8 +31,14 @@ export async function* unpack(
   chunk: number,
   cut: (reason: string) => void,
 ): AsyncGenerator<Buffer> {
-  const { value: first } = await chunks.next();
-  if (first === undefined) return;
+  // A pipe may give less than a magic at a time.
+  let first: Buffer = Buffer.alloc(0);
+  while (first.length < LONGEST_MAGIC) {
+    const { value } = await chunks.next();
+    if (value === undefined) break;
+    first = first.length === 0 ? value : Buffer.concat([first, value]);
+  }
+  if (first.length === 0) return;
   const all = from(first, chunks);
   const packing = packingOf(first);
   if (packing === undefined) {
@@ -53,8 +60,13 @@ export async function* unpack(
 }
 
 async function* from(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
-  yield* rest;
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    // Left at the first one, the rest was not asked for yet.
+    await rest.return(undefined);
+  }
 }
 
 /** Unpackers work on what they were given while the next chunk is read. */
@@ -66,14 +78,47 @@ async function* unzstd(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   // Loaded when needed; Node 20 has no zstd of its own.
   const { Decompress } = await import('fzstd');
   let out: Buffer[] = [];
-  const stream = new Decompress((chunk) => out.push(Buffer.from(chunk)));
-  for await (const chunk of chunks) {
-    stream.push(chunk);
+  let given = 0;
+  let moved = 0;
+  const stream = new Decompress((chunk) => {
+    out.push(Buffer.from(chunk));
+    given += chunk.length;
+    const window = windowOf(stream);
+    moved += window;
+    if (window > LARGEST_WINDOW) throw new Error('packed with a window of more than 128 MiB');
+    if (moved > MOST_MOVED + MOST_MOVED_PER_BYTE * given)
+      throw new Error('packed in blocks too small to be unpacked in any time');
+  });
+  /** Also what came before the place where it is damaged. */
+  function* push(bytes: Uint8Array, final: boolean): Generator<Buffer> {
+    let broken: unknown;
+    try {
+      stream.push(bytes, final);
+    } catch (error) {
+      broken = error;
+    }
     yield* out;
     out = [];
+    if (broken !== undefined) throw broken;
   }
-  stream.push(new Uint8Array(0), true);
-  yield* out;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += SLICE) yield* push(chunk.subarray(at, at + SLICE), false);
+  }
+  yield* push(new Uint8Array(0), true);
+}
+
+/** Four bytes may unpack to 128 KiB, and the library holds what a slice unpacks to. */
+const SLICE = 1 << 10;
+/** What `zstd -d` takes by itself. */
+const LARGEST_WINDOW = 1 << 27;
+/** The library moves its whole window for each block: a second or two of that, or what blocks of their usual size need. */
+const MOST_MOVED = 2 ** 33;
+const MOST_MOVED_PER_BYTE = 2048;
+
+/** Of the frame being unpacked, which the library keeps to itself. */
+function windowOf(stream: object): number {
+  const { s: frame } = stream as { readonly s?: { readonly w?: Uint8Array } | number };
+  return typeof frame === 'object' ? (frame.w?.length ?? 0) : 0;
 }
 
 async function* gunzip(chunks: AsyncGenerator<Buffer>, chunkSize: number): AsyncGenerator<Buffer> {
@@ -84,7 +129,12 @@ async function* gunzip(chunks: AsyncGenerator<Buffer>, chunkSize: number): Async
     stream.end();
   })();
   feed.catch((error) => stream.destroy(error));
-  yield* stream;
+  try {
+    yield* stream;
+  } finally {
+    // Left early, nobody drains it any more.
+    await chunks.return(undefined);
+  }
 }
 
 async function* unxz(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
@@ -102,6 +152,8 @@ async function* unxz(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   } catch (error) {
     const code = /error code (\d+)/.exec(String(error))?.[1];
     throw code === undefined ? error : new Error(XZ_ERRORS[code] ?? `error ${code}`);
+  } finally {
+    await chunks.return(undefined);
   }
 }
 

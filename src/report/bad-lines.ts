@@ -29,8 +29,10 @@ function quote({ path }: InputSummary, { line, column, message, text }: Bad, wid
   const where = `${path === '-' ? 'stdin' : printable(path)}:${line}:${column}`;
   // A record that was torn over two lines is quoted up to the tear.
   const raw = text.split('\n', 1)[0]!;
-  const before = visible(raw.slice(0, column - 1));
-  const after = visible(raw.slice(column - 1));
+  // A character takes four bytes at most, and a line may have millions of them.
+  const near = 4 * width;
+  const before = visible(raw.slice(Math.max(0, column - 1 - near), column - 1));
+  const after = visible(raw.slice(column - 1, column - 1 + near));
   const room = width - INDENT.length;
   // Most of the room for what could not be read, the rest for what leads to it.
   const tail = after.length <= room / 2 ? after : `${after.slice(0, Math.max(8, Math.floor(room / 2)) - 1)}…`;

@@ -110,6 +110,7 @@ function reading<T>(path: string, work: () => T): T {
   }
 }
 
+/** Of a statement of ours whatever SQLite has to say is the file's fault. */
 function asUserError(path: string, error: unknown): unknown {
   const isLeft =
     error instanceof Database.SqliteError && error.code === 'SQLITE_CANTOPEN' && existsSync(`${path}-wal`);
@@ -120,10 +121,7 @@ function asUserError(path: string, error: unknown): unknown {
       'ask once as somebody who may write in that folder',
     );
   }
-  const damaged =
-    error instanceof SyntaxError ||
-    (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/.test(error.code));
-  if (!damaged) return error;
+  if (!(error instanceof SyntaxError || error instanceof Database.SqliteError)) return error;
   return new UserError(
     'store',
     `${path} is damaged: ${error.message}`,
@@ -361,6 +359,9 @@ function ask(statement: Database.Statement, params?: Record<string, unknown>): Q
   return { columns, rows };
 }
 
+/** Not the user's mistake. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/;
+
 function askFreely(db: Database.Database, text: string): QueryResult {
   try {
     const statement = db.prepare(text);
@@ -374,8 +375,8 @@ function askFreely(db: Database.Database, text: string): QueryResult {
     }
     return ask(statement);
   } catch (error) {
-    if (error instanceof UserError || asUserError('', error) !== error || !(error instanceof Error))
-      throw error;
+    const damaged = error instanceof Database.SqliteError && DAMAGE.test(error.code);
+    if (error instanceof UserError || damaged || !(error instanceof Error)) throw error;
     throw new UserError(
       'usage',
       `SQL: ${error.message}`,

@@ -52,3 +52,18 @@ export function damage(bytes: Buffer, below: (n: number) => number, most = 500):
     }
   }
 }
+
+/** A number put in place of one, as long as it and of either byte order: a length or an offset that lies. */
+export function lie(bytes: Buffer, below: (n: number) => number): Buffer {
+  const lying = Buffer.from(bytes);
+  const size = [1, 2, 4, 8][below(4)]!;
+  if (bytes.length < size) return lying;
+  const told = [0, 1, 0xff, 0x7fffffff, 2 ** 31, 2 ** 32 - 1, 2 ** 53, bytes.length, below(bytes.length)];
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(BigInt(told[below(told.length)]!));
+  if (below(8) === 0) number.fill(0xff);
+  const written = number.subarray(0, size);
+  if (below(2) === 0) written.reverse();
+  written.copy(lying, below(bytes.length - size + 1));
+  return lying;
+}
