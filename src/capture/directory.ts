@@ -22,6 +22,7 @@ export interface Appender {
   close(): void;
 }
 
+export const KERNEL_LOG = 'kernel-log.txt';
 /** Kept in memory at most. */
 const HELD = 1 << 22;
 

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,8 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { manifestSchema } from '../model/manifest.ts';
+import { analyze } from '../pipeline/analyze.ts';
 import { readManifest } from '../pipeline/capture-directory.ts';
 import { type FakeKernel, fakeKernel, TRACEFS } from '../testing/fake-kernel.ts';
+import { holdDirectory } from './held-directory.ts';
 import { makePlan } from './plan.ts';
 import { type RecordOptions, record } from './record.ts';
 import { survey } from './survey.ts';
@@ -108,6 +111,45 @@ describe('a recording', () => {
     expect(manifest.state).toBe('complete');
     expect(kernel.list(`${TRACEFS}/instances`)).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('of which only what came last is held is written as a capture when asked to', async () => {
+    kernel.inInstances('trace_pipe', LOADED);
+    const held = holdDirectory(60);
+    const path = join(folder, 'kept');
+    await recording(['ml_getleak'], {
+      directory: held,
+      seconds: 0.3,
+      onReady: (refresh) =>
+        setTimeout(() => {
+          refresh();
+          held.save(path, [Buffer.from(LOADED)]);
+        }, 200),
+    });
+    expect(readdirSync(folder)).toEqual(['kept']);
+    const manifest = readManifest(path);
+    expect(manifest).toMatchObject({ state: 'recording', streams: ['trace.txt'], kernel: { cpus: 2 } });
+    expect(readFileSync(join(path, 'trace.txt'), 'latin1')).toBe(LOADED);
+    for (const name of manifest!.symbols)
+      expect(readFileSync(join(path, name), 'latin1')).toMatch(/^# modlife kallsyms; module=ml_getleak;/);
+    expect(manifest!.symbols).toHaveLength(1);
+    const { inputs, modules } = (await analyze([path])).report;
+    expect(inputs[0]).toMatchObject({ capture: path, events: 2 });
+    expect(modules.map(({ module }) => module)).toEqual(['ml_getleak']);
+  });
+
+  test("gives the kernel's log as it comes, and nothing from before", async () => {
+    kernel.put('/dev/kmsg', '6,1,1000,-;before\n');
+    let said = '';
+    const { manifest } = await recording([], {
+      seconds: 0.5,
+      onReady: () => appendFileSync(kernel.locate('/dev/kmsg'), '4,2,2000,-;WARNING: CPU: 1\n'),
+      onLog: (text) => {
+        said += text.toString('latin1');
+      },
+    });
+    expect(said).toBe('4,2,2000,-;WARNING: CPU: 1\n');
+    expect(readFileSync(join(folder, 'run', manifest.kernelLog!), 'latin1')).toBe(said);
   });
 
   test('ends when its time is over', async () => {

@@ -1,7 +1,7 @@
 /** One recording, from the first probe to the last file. */
 import { UserError } from '../model/errors.ts';
 import { MANIFEST, type Manifest, type Plan } from '../model/manifest.ts';
-import { createDirectory, nowhere } from './directory.ts';
+import { type CaptureDirectory, createDirectory, KERNEL_LOG, nowhere } from './directory.ts';
 import type { Kernel } from './kernel.ts';
 import { openKernelLog } from './kernel-log.ts';
 import { watchModules } from './module-watch.ts';
@@ -10,8 +10,8 @@ import type { Session } from './session.ts';
 import type { Survey } from './survey.ts';
 
 export interface RecordOptions {
-  /** Absent: nothing is kept. */
-  readonly directory?: string | undefined;
+  /** Made, or one that is there; absent: nothing is kept. */
+  readonly directory?: string | CaptureDirectory | undefined;
   readonly backend: Manifest['backend'];
   /** Begins to record, once nothing can stop us from ending it. */
   readonly open: () => Session;
@@ -24,8 +24,11 @@ export interface RecordOptions {
   readonly version: string;
   /** Each piece of the stream, as it comes. */
   readonly onText?: ((text: Buffer) => void) | undefined;
-  /** All is set up, and what happens from now on is recorded. */
-  readonly onReady?: (() => void) | undefined;
+  /** The same of the kernel's log, a moment later. */
+  readonly onLog?: ((text: Buffer) => void) | undefined;
+  /** All is set up, and what happens from now on is recorded.
+   *  @param refresh gives the directory what is known by now, for it is to be read before the end */
+  readonly onReady?: ((refresh: () => void) => void) | undefined;
 }
 
 export interface Recorded {
@@ -34,7 +37,6 @@ export interface Recorded {
   readonly left: string | undefined;
 }
 
-const KERNEL_LOG = 'kernel-log.txt';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What the command did last is mostly over by then. */
 const LINGER_MS = 500;
@@ -46,9 +48,20 @@ export async function record(
   kernel: Kernel,
   survey: Survey,
   plan: Plan,
-  { directory: path, backend, open, command, seconds, until: told, version, onText, onReady }: RecordOptions,
+  {
+    directory: where,
+    backend,
+    open,
+    command,
+    seconds,
+    until: told,
+    version,
+    onText,
+    onLog,
+    onReady,
+  }: RecordOptions,
 ): Promise<Recorded> {
-  const directory = path === undefined ? nowhere : createDirectory(path);
+  const directory = typeof where === 'string' ? createDirectory(where) : (where ?? nowhere);
   // Before the first probe is set: what ends us from now on must not leave it behind.
   const stop = stopper();
   const session = open();
@@ -76,7 +89,12 @@ export async function record(
     missed: [],
   };
   const flush = () => {
-    if (log !== undefined) logFile?.write(log.read());
+    const said = log?.read() ?? '';
+    if (said !== '') {
+      const bytes = Buffer.from(said, 'latin1');
+      logFile?.write(bytes);
+      onLog?.(bytes);
+    }
     trace.flush();
     logFile?.flush();
   };
@@ -127,7 +145,10 @@ export async function record(
     await session.ready;
     manifest.begin = now();
     await watch.begin();
-    onReady?.();
+    onReady?.(() => {
+      flush();
+      describe('recording');
+    });
     if (command !== undefined) running = await runCommand(command);
     stop.forward = running;
     const asked = Promise.race([stop.asked, failed, ...(told === undefined ? [] : [told])]);
@@ -135,7 +156,7 @@ export async function record(
     if (manifest.command !== null && ended !== undefined) {
       manifest.command = { ...manifest.command, ...ended };
     }
-    if (trouble !== undefined) throw cannotGoOn(path ?? 'what happens', trouble);
+    if (trouble !== undefined) throw cannotGoOn(typeof where === 'string' ? where : 'what happens', trouble);
     state = 'complete';
   } finally {
     clearInterval(timer);

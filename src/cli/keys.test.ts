@@ -35,6 +35,11 @@ test('a filter is typed, kept and dropped; its letters are no commands', () => {
   expect(typed('/qx\u001b')).toMatchObject({ filter: '', typing: false });
 });
 
+test('^Z suspends, whatever is typed', () => {
+  expect(keysOf('/a\u001a').at(-1)).toEqual({ type: 'suspend' });
+  expect(typed('/a\u001ab')).toMatchObject({ filter: 'ab', typing: true });
+});
+
 test('q and ^C quit, p pauses, and keys that mean nothing do nothing', () => {
   expect(typed('q')).toBe('quit');
   expect(typed('/q\u0003')).toBe('quit');

@@ -2,7 +2,7 @@
 import type { TailChoice } from '../model/tail-view.ts';
 
 export type Key =
-  | { readonly type: 'up' | 'down' | 'enter' | 'escape' | 'erase' | 'interrupt' }
+  | { readonly type: 'up' | 'down' | 'enter' | 'escape' | 'erase' | 'interrupt' | 'suspend' }
   | { readonly type: 'text'; readonly text: string };
 
 //                         +- cursor keys, in both modes         +- anything else a terminal may send
@@ -24,6 +24,8 @@ export function keysOf(bytes: string): Key[] {
       case '\u0003':
       case '\u0004':
         return [{ type: 'interrupt' }];
+      case '\u001a':
+        return [{ type: 'suspend' }];
       default:
         return text >= ' ' && !text.startsWith('\u001b') ? [{ type: 'text', text }] : [];
     }

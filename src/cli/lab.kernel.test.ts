@@ -1,5 +1,5 @@
 /** Each rule on real kernels: the module with the bug and its fixed twin, recorded in a guest of samples/lab. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Finding, reportSchema } from '../model/report.ts';
@@ -111,21 +111,29 @@ describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
     both.remove();
   });
 
-  test.skipIf(because !== undefined || !hasCapture)('tail --live tells while it happens', ({ skip }) => {
-    const watched = boot(kernel, 'live', ['ref-leak', 'release-after-exit:lucky']);
-    const reason = watched.skipped('ref-leak');
-    if (reason !== undefined) skip(reason);
-    const leak = toldIn(watched, 'ref-leak');
-    expect(leak.map(summary)).toEqual([
-      expect.stringMatching(/^warning possible ref-leak in teach_ref_leak: /),
-      expect.stringMatching(/^error observed ref-leak in teach_ref_leak: /),
-    ]);
-    const race = toldIn(watched, 'release-after-exit:lucky');
-    expect(race.map(summary)).toEqual([
-      expect.stringMatching(/^warning predicted release-after-exit in teach_kobject: /),
-    ]);
-    watched.remove();
-  });
+  test.skipIf(because !== undefined || !hasCapture)(
+    'tail --live tells while it happens',
+    async ({ skip }) => {
+      const watched = boot(kernel, 'live', ['ref-leak', 'release-after-exit:lucky']);
+      const reason = watched.skipped('ref-leak');
+      if (reason !== undefined) skip(reason);
+      const leak = toldIn(watched, 'ref-leak');
+      const kept = join(watched.folder('ref-leak'), 'kept');
+      const [moment, ...more] = readdirSync(kept);
+      expect(more).toEqual([]);
+      const { stdout } = await runCli(['analyze', '--json', join(kept, moment!)]);
+      expect(reportSchema.parse(JSON.parse(stdout)).findings.map(({ rule }) => rule)).toContain('ref-leak');
+      expect(leak.map(summary)).toEqual([
+        expect.stringMatching(/^warning possible ref-leak in teach_ref_leak: /),
+        expect.stringMatching(/^error observed ref-leak in teach_ref_leak: /),
+      ]);
+      const race = toldIn(watched, 'release-after-exit:lucky');
+      expect(race.map(summary)).toEqual([
+        expect.stringMatching(/^warning predicted release-after-exit in teach_kobject: /),
+      ]);
+      watched.remove();
+    },
+  );
 });
 
 /** The findings that were told, provisional or not, notes left out, before the summary at the end. */

@@ -1,12 +1,21 @@
 /** What only a process of its own can show: what it is allowed, what a kill leaves, what a full disk does to it. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isStore } from '../store/is-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';
 
@@ -100,6 +109,103 @@ describe('killed while it writes a store', () => {
     }
     const [repeated] = [modlife(['analyze', '--json', db])];
     expect(JSON.parse(repeated!.stdout).findings).not.toEqual([]);
+  });
+});
+
+describe('killed while it follows a file into a store', () => {
+  const whole = readFileSync(LEAK);
+  const db = join(folder, 'live.db');
+  const growing = join(folder, 'growing.txt');
+  const events = () => {
+    if (!isStore(db)) return 0;
+    const store = openStore(db);
+    const [[count]] = store.sql('SELECT count(*) FROM events').rows as [[number]];
+    store.close();
+    return count;
+  };
+
+  async function following(bytes: Buffer, signal: NodeJS.Signals, meanwhile: () => void): Promise<void> {
+    const before = events();
+    appendFileSync(growing, bytes);
+    const child = spawn(process.execPath, [PROGRAM, 'tail', '--plain', '--db', db, growing], {
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    for (let left = 100; events() <= before; left--) {
+      if (left === 0) throw new Error('nothing was stored');
+      await setTimeout(50);
+    }
+    meanwhile();
+    child.kill(signal);
+    await ended;
+  }
+
+  test('others ask it meanwhile, nothing is lost or doubled, and the next run goes on', async () => {
+    const cuts = [0, 0.7, 0.85, 1].map((part) => Math.floor(part * whole.length));
+    for (const [at, signal] of (['SIGKILL', 'SIGKILL', 'SIGINT'] as const).entries()) {
+      const bytes = whole.subarray(cuts[at], cuts[at + 1]);
+      await following(bytes, signal, () => {
+        const question = signal === 'SIGINT' ? 'why-busy' : 'holders';
+        expect(modlife([question, 'ml_getleak', db])).toMatchObject({ status: 0, stderr: '' });
+      });
+    }
+    expect(modlife(['analyze', '--json', db]).stdout).toBe(modlife(['analyze', '--json', growing]).stdout);
+  });
+});
+
+const hasTerminals = spawnSync('script', ['--version']).status === 0;
+
+describe.skipIf(!hasTerminals)('on a terminal', () => {
+  const ENTER = '\u001b[?1049h';
+  const LEAVE = '\u001b[?1049l';
+
+  /** What a terminal shows on which each key is pressed when what is before it was shown, in turn. */
+  async function shown(
+    command: string,
+    steps: readonly (readonly [after: string, key: string])[],
+  ): Promise<string> {
+    const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    let seen = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text;
+    });
+    let from = 0;
+    for (const [after, key] of steps) {
+      for (let left = 200; seen.indexOf(after, from) < 0; left--) {
+        if (left === 0) throw new Error(`never shown: ${JSON.stringify(after)} in ${JSON.stringify(seen)}`);
+        await setTimeout(50);
+      }
+      from = seen.indexOf(after, from) + after.length;
+      child.stdin.write(key);
+    }
+    await ended;
+    return seen;
+  }
+
+  const order = (seen: string) =>
+    [...seen.matchAll(/\u001b\[\?1049[hl]|(?<=\n)it is stopped/g)].map(([found]) =>
+      found === ENTER ? 'enter' : found === LEAVE ? 'leave' : 'stopped',
+    );
+
+  test('^Z gives it back to the shell, and fg takes it again', async () => {
+    const tail = `'${process.execPath}' '${PROGRAM}' tail '${LEAK}'`;
+    const seen = await shown(`bash -c "set -m; ${tail}; echo it is stopped; fg"`, [
+      ['ml_getleak', '\u001a'],
+      ['it is stopped', ''],
+      ['ml_getleak', 'q'],
+    ]);
+    expect(order(seen).join(' ')).toMatch(/^enter leave stopped enter( enter)? leave$/);
+    expect(seen.slice(seen.lastIndexOf(LEAVE))).toContain('1 error');
+  });
+
+  test('^Z where no shell could go on with it stops nothing', async () => {
+    const seen = await shown(`exec '${process.execPath}' '${PROGRAM}' tail '${LEAK}'`, [
+      ['ml_getleak', '\u001a'],
+      [LEAVE, ''],
+      ['ml_getleak', 'q'],
+    ]);
+    expect(order(seen)).toEqual(['enter', 'leave', 'enter', 'leave']);
   });
 });
 

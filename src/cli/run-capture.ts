@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bpftracePlan, openBpftrace } from '../capture/bpftrace.ts';
+import type { CaptureDirectory } from '../capture/directory.ts';
 import { createKernel, type Kernel } from '../capture/kernel.ts';
 import { makePlan } from '../capture/plan.ts';
 import { type Recorded, record } from '../capture/record.ts';
@@ -57,13 +58,14 @@ export async function capture(command: readonly string[], options: Options, io: 
 interface Recording extends Pick<Options, 'module' | 'backend' | 'for'> {
   readonly until?: Promise<void>;
   readonly onText?: (text: Buffer) => void;
-  readonly onReady?: () => void;
+  readonly onLog?: (text: Buffer) => void;
+  readonly onReady?: (refresh: () => void) => void;
 }
 
 export async function recordHere(
-  directory: string | undefined,
+  directory: string | CaptureDirectory | undefined,
   command: readonly string[],
-  { module = [], backend = 'tracefs', for: seconds, until, onText, onReady }: Recording,
+  { module = [], backend = 'tracefs', for: seconds, until, onText, onLog, onReady }: Recording,
 ): Promise<Recorded> {
   const { kernel, found } = lookAtKernel();
   const plan = planFor(backend, kernel, found, module);
@@ -79,6 +81,7 @@ export async function recordHere(
     until,
     version: version(),
     onText,
+    onLog,
     onReady,
   });
 }

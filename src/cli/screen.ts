@@ -55,6 +55,11 @@ export function openScreen({ io, outlet, stdinTaken, view, quit }: ScreenOptions
   }
 
   function press(key: Key): void {
+    if (key.type === 'suspend') {
+      // In raw mode the terminal does not do it: our whole group is to stop, as whoever feeds us, or sudo.
+      process.kill(0, 'SIGTSTP');
+      return;
+    }
     const names = shownModules(shown, choice).map(({ module }) => module);
     const next = choose(choice, key, names);
     if (next === 'quit') {
@@ -79,21 +84,44 @@ export function openScreen({ io, outlet, stdinTaken, view, quit }: ScreenOptions
   process.stdout.on('resize', redraw);
   const timer = setInterval(draw, FRAME_MS);
 
-  function close(): void {
-    if (!open) return;
-    open = false;
-    clearInterval(timer);
-    process.stdout.off('resize', redraw);
-    process.off('exit', close);
-    process.off('uncaughtExceptionMonitor', close);
+  /** The shell has its terminal back, and we stop until it says to go on; where there is no shell, we do not. */
+  function suspend(): void {
+    giveBack();
+    process.off('SIGTSTP', suspend);
+    process.kill(process.pid, 'SIGTSTP');
+    process.on('SIGTSTP', suspend);
+    resume();
+  }
+
+  function resume(): void {
+    keyboard?.setRawMode(true);
+    outlet.write(ENTER);
+    redraw();
+  }
+
+  function giveBack(): void {
     try {
       keyboard?.setRawMode(false);
-      keyboard?.destroy();
       if (stdout.fd !== undefined) writeSync(stdout.fd, LEAVE);
     } catch {
       // No terminal is left to give back.
     }
   }
+
+  function close(): void {
+    if (!open) return;
+    open = false;
+    clearInterval(timer);
+    process.stdout.off('resize', redraw);
+    process.off('SIGTSTP', suspend);
+    process.off('SIGCONT', resume);
+    process.off('exit', close);
+    process.off('uncaughtExceptionMonitor', close);
+    giveBack();
+    keyboard?.destroy();
+  }
+  process.on('SIGTSTP', suspend);
+  process.on('SIGCONT', resume);
   process.on('exit', close);
   process.on('uncaughtExceptionMonitor', close);
   outlet.write(ENTER);

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   createWriteStream,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,7 +16,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TailLine, tailLineSchema } from '../model/tail-lines.ts';
 import { analyze } from '../pipeline/analyze.ts';
+import type { Listener } from '../tail/source.ts';
 import { type Tail, tail } from '../tail/tail.ts';
+import { keepIn } from './keep-in.ts';
 import { runTail } from './run-tail.ts';
 
 const race = 'samples/tracefs/6.1-release-after-exit.txt';
@@ -236,6 +239,7 @@ test('a line of text for each event of interest, with --verbose for each referen
     '162.424581  ml_relexit: going, rmmod/714',
     '162.811794  ml_relexit: freed, rmmod/714',
     '163.331730  error  release-after-exit  in ml_relexit, observed: ml_relexit_release() was still running in kworker/u4:0/9 when rmmod/714 freed ml_relexit',
+    '163.331730  the kernel: the trace is dumped to the console, kworker/u4:0/9',
     '',
   ]);
   const verbose = (await said({ shape: 'plain', verbose: true }, race)).stdout;
@@ -309,4 +313,40 @@ describe('--exec', () => {
     expect([failing.stdout, failing.status]).toEqual([whole.stdout, whole.status]);
     expect(none.stdout).toBe(whole.stdout);
   });
+});
+
+test('--keep writes what came last when something goes wrong, and says so', async () => {
+  const out = join(folder, 'out');
+  const { stderr } = await said({ keep: { seconds: 60, save: keepIn(out) } }, race);
+  const [name, ...more] = readdirSync(out);
+  expect(more).toEqual([]);
+  expect(name).toMatch(/^\d{8}-\d{6}\.\d{3}-release-after-exit\.txt$/);
+  expect(stderr).toBe(`modlife: kept ${join(out, name!)}\n`);
+  expect(readFileSync(join(out, name!))).toEqual(readFileSync(race));
+});
+
+test('--db of a machine goes on after a gap, and is of one boot', async () => {
+  const db = join(folder, 'live.db');
+  const live = (boot: string) => ({
+    db,
+    boot,
+    format: 'tracefs',
+    shape: 'plain' as const,
+    follow(listener: Listener) {
+      setImmediate(() => {
+        listener.data(readFileSync(race));
+        listener.end();
+      });
+      return { flush() {}, stop() {} };
+    },
+  });
+  expect((await said(live('a'), 'live')).stdout).not.toContain('gap: ');
+  const { stdout } = await said(live('a'), 'live');
+  expect(stdout).toMatch(/^gap: what came since the store was last written is lost\n/);
+  const { inputs } = (await analyze([db])).report;
+  expect(inputs.map(({ path, events, lost }) => ({ path, events, lost }))).toEqual([
+    { path: 'live', events: 357, lost: 0 },
+    { path: 'live', events: 357, lost: 1 },
+  ]);
+  await expect(said(live('b'), 'live')).rejects.toThrow('live.db is of this machine, boot a');
 });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fsyncSync,
   openSync,
   realpathSync,
   renameSync,
@@ -43,6 +44,8 @@ export function openAside(path: string): Aside {
         }),
       commit: () =>
         telling(path, () => {
+          // The machine under test is the one that crashes.
+          if (!direct) fsyncSync(file);
           closeSync(file);
           if (!direct) renameSync(name, target);
           done();

@@ -28,6 +28,15 @@ export const tailLineSchema = z.discriminatedUnion('type', [
     ...place,
   }),
   z.object({
+    type: z.literal('fault'),
+    what: z
+      .enum(['oops', 'warn', 'dump'])
+      .describe('dump: the trace is dumped to the console, as a crash does'),
+    message: z.string().describe("the kernel's own words"),
+    task,
+    ...place,
+  }),
+  z.object({
     type: z.literal('reference'),
     change: z.enum(['taken', 'given-back']),
     module: z.string(),
@@ -40,9 +49,9 @@ export const tailLineSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('gap'),
     reason: z
-      .enum(['lost', 'truncated', 'replaced', 'output'])
+      .enum(['lost', 'truncated', 'replaced', 'unwatched', 'output'])
       .describe(
-        'lost: by the tracer; truncated, replaced: the file, and what was not read of it by then; output: lines of this very output, which its reader was too slow for',
+        'lost: by the tracer; truncated, replaced: the file, and what was not read of it by then; unwatched: what came between the last run that kept this store and this one; output: lines of this very output, which its reader was too slow for',
       ),
     lost: z.number().int().nullable().describe('null: not known how many'),
     input: z.number().int(),

@@ -38,6 +38,8 @@ export interface TailView {
   readonly findings: readonly ShownFinding[];
   /** Findings so far, also those no longer listed. */
   readonly found: number;
+  /** What was done last, other than reading. */
+  readonly notice?: string | undefined;
   /** Of the selected module, when asked for. */
   readonly holders?: readonly ShownHolder[] | undefined;
 }

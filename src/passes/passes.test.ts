@@ -441,6 +441,8 @@ test('a call that leaves its reference to nobody, where others left theirs to a 
 
 test('what a module took from another and did not give back before it was freed', () => {
   const taken = `${load}
+      insmod-11   1.5: module_load: bar OE
+      insmod-11   1.6: module_put: bar call_site=do_init_module refcnt=1
       cat-20   2.0: bar_find: (bar_find+0x0/0x40 [bar])
       cat-20   2.1: module_get: foo call_site=__symbol_get refcnt=2
       cat-20   2.2: bar_find_ret: (vfs_write+0x10/0x20 <- bar_find) ret=0x2

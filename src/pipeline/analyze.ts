@@ -131,29 +131,25 @@ async function replay(
   options: AnalyzeOptions,
   keeper: Keeper | undefined,
 ): Promise<Read> {
-  const { openStore } = await import('../store/open-store.ts');
+  const [{ openStore }, { replayStore }] = await Promise.all([
+    import('../store/open-store.ts'),
+    import('./replay.ts'),
+  ]);
   const store = openStore(path);
   try {
-    const losses = store.losses();
-    let told = 0;
     let batch: Event[] = [];
-    const tellLosses = (before: number) => {
-      for (; told < losses.length && losses[told]!.after < before; told++) {
-        const { input, after: _after, ns: _ns, ...lost } = losses[told]!;
-        engine.feed({ kind: 'lost', lost }, input);
-      }
-    };
-    for (const event of store.events()) {
-      if (options.until !== undefined && event.ts > options.until) break;
-      tellLosses(event.seq);
-      engine.feed(event, event.input);
-      batch.push(event);
-      if (batch.length === BATCH) {
+    replayStore(
+      store,
+      (item, input) => {
+        engine.feed(item, input);
+        if (item.kind === 'lost') return;
+        batch.push(item);
+        if (batch.length < BATCH) return;
         keeper?.events(batch);
         batch = [];
-      }
-    }
-    tellLosses(Number.POSITIVE_INFINITY);
+      },
+      options.until,
+    );
     keeper?.events(batch);
     return { inputs: store.inputs(), bad: [] };
   } finally {

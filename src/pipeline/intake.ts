@@ -17,6 +17,8 @@ export interface Intake {
   take(lines: number): Item[];
   /** All but the newest `keep` items count as complete: the capture ended, or its source has been idle. */
   release(keep?: number): void;
+  /** What is not complete yet, or was not taken. */
+  held(): readonly Item[];
 }
 
 /** Bad lines kept to be quoted; all are counted. */
@@ -104,5 +106,6 @@ export function createIntake(path: string, format: string, input: number, shift?
       return taken;
     },
     release: (keep) => settler.release(keep),
+    held: () => [...batch, ...settler.held()],
   };
 }

@@ -4,12 +4,11 @@ import type { Ledger } from '../lifetime/ledger.ts';
 import type { Bad } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
-import type { IncarnationRow, ReferenceRow, StandingRow } from '../store/rows.ts';
+import type { StoreResult, StoreWriter } from '../store/create-store.ts';
+import type { BadRow, IncarnationRow, ReferenceRow, StandingRow } from '../store/rows.ts';
 import { latest, standingOf } from './standings.ts';
 
-export interface Keeper {
-  change(change: Change): void;
-  events(events: readonly Event[]): void;
+export interface Keeper extends Pick<Filler, 'change' | 'events'> {
   finish(ledger: Ledger, report: Report, bad: readonly (readonly Bad[])[]): void;
   /** Without `finish` before it: leaves nothing behind. */
   close(): void;
@@ -19,8 +18,38 @@ export interface Keeper {
 export async function createKeeper(path: string): Promise<Keeper> {
   const { createStore } = await import('../store/create-store.ts');
   const store = createStore(path);
+  const { change, events, rest } = fill(store);
+  return {
+    change,
+    events,
+    finish(ledger, report, bad) {
+      for (const row of badRows(bad)) store.addBad(row);
+      store.finish({ ...rest(ledger), report });
+    },
+    close: () => store.close(),
+  };
+}
+
+export interface Filler {
+  change(change: Change): void;
+  events(events: readonly Event[]): void;
+  /** What `change` was not told of: what is out, the loads that are remembered, and how they stand. */
+  rest(ledger: Ledger): Omit<StoreResult, 'report'>;
+}
+
+/** What the ledger tells, as rows of a store. */
+export function fill(
+  store: Pick<StoreWriter, 'append' | 'addLoss' | 'addReferences' | 'addIncarnations'>,
+): Filler {
   let closed: ReferenceRow[] = [];
   let forgotten: IncarnationRow[] = [];
+
+  function flush(): void {
+    store.addReferences(closed);
+    closed = [];
+    store.addIncarnations(forgotten);
+    forgotten = [];
+  }
 
   return {
     change(change) {
@@ -48,23 +77,22 @@ export async function createKeeper(path: string): Promise<Keeper> {
     },
     events(events) {
       store.append(events);
-      store.addReferences(closed);
-      closed = [];
-      store.addIncarnations(forgotten);
-      forgotten = [];
+      flush();
     },
-    finish(ledger, report, bad) {
-      for (const [input, lines] of bad.entries()) for (const line of lines) store.addBad({ ...line, input });
-      store.addReferences(closed);
-      store.finish({
-        incarnations: [...forgotten, ...ledger.incarnations.map((incarnation) => toRow(incarnation, true))],
+    rest(ledger) {
+      flush();
+      return {
+        incarnations: ledger.incarnations.map((incarnation) => toRow(incarnation, true)),
         references: ledger.incarnations.flatMap(stillOut),
         standings: standings(ledger),
-        report,
-      });
+      };
     },
-    close: () => store.close(),
   };
+}
+
+/** @param first index of the first input */
+export function badRows(bad: readonly (readonly Bad[])[], first = 0): BadRow[] {
+  return bad.flatMap((lines, input) => lines.map((line) => ({ ...line, input: first + input })));
 }
 
 function stillOut({ id, references }: Incarnation): ReferenceRow[] {

@@ -17,6 +17,8 @@ export interface Settler {
   push(item: Item): void;
   /** Hands out all but the newest `keep` items, because the capture ended or its source is idle. */
   release(keep?: number): void;
+  /** What has not left yet. */
+  held(): readonly Item[];
 }
 
 /** Records between an event and its stack, in a merged trace of many CPUs. */
@@ -56,5 +58,6 @@ export function createSettler(ordered: () => boolean, out: (item: Item) => void)
       while (queue.length - start > keep) out(queue[start++]!);
       compact();
     },
+    held: () => queue.slice(start),
   };
 }

@@ -24,6 +24,8 @@ export function toTailLine(line: Told, clock: InputSummary['clock'], style: Styl
       return `${printable(`withdrawn: what was provisionally said of ${line.module}`)}\n`;
     case 'state':
       return at(line.ns, `${line.module ?? 'a module'}: ${stateInWords(line)}`);
+    case 'fault':
+      return at(line.ns, `the kernel: ${line.message}, ${line.task.comm}/${line.task.pid}`);
     case 'reference': {
       const { comm, pid } = line.task;
       const done = line.change === 'taken' ? 'taken by' : 'given back, which was taken by';
@@ -52,6 +54,8 @@ export function gapInWords({ reason, lost, line }: GapLine): string {
       return 'gap: the file was truncated; what it held and was not read by then is lost';
     case 'replaced':
       return 'gap: the file was replaced; what came between the two is lost';
+    case 'unwatched':
+      return 'gap: what came since the store was last written is lost';
     case 'output':
       return `gap: ${plural(lost ?? 0, 'line')} not told, as nobody read what is told`;
     default:

@@ -13,7 +13,7 @@ const INK: Readonly<Record<Severity, 'red' | 'yellow' | 'dim'>> = {
   warning: 'yellow',
   note: 'dim',
 };
-/** Title, counts and a blank line above; a blank line and the keys below. */
+/** Title, counts and a notice above; a blank line and the keys below. */
 const FRAME = 5;
 const LEAST_MODULES = 3;
 const LEAST_FINDINGS = 6;
@@ -36,7 +36,7 @@ export function drawTail(view: TailView, choice: TailChoice, size: Size, color: 
   const rest = body - table.length - 1;
   const lines = [
     ...header(view, choice, style),
-    '',
+    paint(clip(view.notice ?? '', size.columns), 'yellow', style),
     ...table,
     paint(clip(hidden(modules.length, room), size.columns), 'dim', style),
     ...(choice.holders ? holders(view, choice, rest, style) : findings(view, rest, style)),

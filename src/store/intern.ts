@@ -11,6 +11,8 @@ interface StoredShape {
   readonly kind: string;
   readonly context: string;
   events: number;
+  /** So many of them are in the table. */
+  written: number;
   readonly row: readonly unknown[];
 }
 
@@ -19,16 +21,17 @@ export interface StoreInterner extends Interner {
   shape(event: Event): number;
   stack(frames: readonly string[]): number;
   family(text: string): number;
+  /** Writes how often each shape was seen by now. */
   flush(): void;
 }
 
 export function createInterner(db: Database.Database): StoreInterner {
-  const object = createTextInterner(db, 'INSERT INTO objects VALUES (?, ?)');
-  const family = createTextInterner(db, 'INSERT INTO families VALUES (?, ?)');
+  const object = createTextInterner(db, 'objects');
+  const family = createTextInterner(db, 'families');
 
   const insertTask = db.prepare('INSERT INTO tasks VALUES (?, ?, ?)');
   const tasks = new Map<number, Map<string, number>>();
-  let taskCount = 0;
+  let taskCount = lastId(db, 'tasks');
   const task = (pid: number, comm: string) => {
     let ofPid = tasks.get(pid);
     const known = ofPid?.get(comm);
@@ -46,7 +49,7 @@ export function createInterner(db: Database.Database): StoreInterner {
 
   const insertStack = db.prepare('INSERT INTO stacks VALUES (?, ?)');
   const stacks = new Map<string, number>();
-  let stackCount = 0;
+  let stackCount = lastId(db, 'stacks');
   const stack = (frames: readonly string[]) => {
     // Half the cost of JSON. With the length it is as unambiguous, as no frame with a newline is remembered.
     const joined = `${frames.length} ${frames.join('\n')}`;
@@ -63,7 +66,7 @@ export function createInterner(db: Database.Database): StoreInterner {
   // By identity first, since a collector gives one object per spelling; by spelling for those that do not.
   const codes = new Map<Code, number>();
   const spellings = new Map<string, number>();
-  let codeCount = 0;
+  let codeCount = lastId(db, 'codes');
   const code = (input: number, place: Code) => {
     const known = codes.get(place);
     if (known !== undefined) return known;
@@ -88,15 +91,16 @@ export function createInterner(db: Database.Database): StoreInterner {
     return id;
   };
 
-  const insertShape = db.prepare('INSERT INTO shapes VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const insertShape = db.prepare('INSERT OR REPLACE INTO shapes VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
   let shapes: StoredShape[] = [];
   /** By input, then code, then a text that tells most shapes apart; a short list remains. */
   let index: Map<Code | undefined, Map<string, StoredShape[]>>[] = [];
-  let shapeCount = 0;
+  let shapeCount = lastId(db, 'shapes');
   const flush = () => {
-    for (const shape of shapes) insertShape.run(...shape.row, shape.events);
-    shapes = [];
-    index = [];
+    for (const shape of shapes) {
+      if (shape.events !== shape.written) insertShape.run(...shape.row, shape.events);
+      shape.written = shape.events;
+    }
   };
   const shape = (event: Event) => {
     const place = eventCode(event);
@@ -112,6 +116,8 @@ export function createInterner(db: Database.Database): StoreInterner {
     }
     if (shapes.length === REMEMBERED) {
       flush();
+      shapes = [];
+      index = [];
       list = undefined;
     }
     if (list === undefined) {
@@ -128,6 +134,7 @@ export function createInterner(db: Database.Database): StoreInterner {
       kind: event.kind,
       context: event.context,
       events: 1,
+      written: 0,
       row: [
         id,
         event.input,
@@ -155,10 +162,10 @@ function labelOf(event: Event): string {
   return `${module.length} ${module} ${name}`;
 }
 
-function createTextInterner(db: Database.Database, insert: string): (text: string) => number {
-  const statement = db.prepare(insert);
+function createTextInterner(db: Database.Database, table: string): (text: string) => number {
+  const statement = db.prepare(`INSERT INTO ${table} VALUES (?, ?)`);
   const ids = new Map<string, number>();
-  let count = 0;
+  let count = lastId(db, table);
   return (text) => {
     const known = ids.get(text);
     if (known !== undefined) return known;
@@ -167,4 +174,8 @@ function createTextInterner(db: Database.Database, insert: string): (text: strin
     statement.run(count, text);
     return count;
   };
+}
+
+function lastId(db: Database.Database, table: string): number {
+  return db.prepare(`SELECT coalesce(max(id), 0) FROM ${table}`).pluck().get() as number;
 }

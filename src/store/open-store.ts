@@ -36,7 +36,7 @@ interface StreamedResult {
   readonly rows: Iterable<readonly (string | number | null)[]>;
 }
 
-/** A finished store, read only. It tells how things stood at the end of its captures. */
+/** A store, read only, as it stood when it was opened. */
 export interface Store extends Standings {
   /** In order of `seq`, one at a time. Equal code and stacks are the same object; do not change them. */
   events(filter?: EventFilter): IterableIterator<Event>;
@@ -61,6 +61,8 @@ export function openStore(path: string): Store {
   const db = reading(path, () => new Database(resolve(path), { readonly: true, fileMustExist: true }));
   // The file may come from somebody else: its views shall call nothing but harmless functions.
   db.pragma('trusted_schema = OFF');
+  // One moment of it, if somebody writes it meanwhile.
+  db.exec('BEGIN');
   return {
     events: (filter = {}) => readEvents(db, path, filter),
     inputs: () => reading(path, () => readInputs(db)),
@@ -121,6 +123,15 @@ function reading<T>(path: string, work: () => T): T {
 
 /** Of a statement of ours whatever SQLite has to say is the file's fault. */
 function asUserError(path: string, error: unknown): unknown {
+  const isLeft =
+    error instanceof Database.SqliteError && error.code === 'SQLITE_CANTOPEN' && existsSync(`${path}-wal`);
+  if (isLeft) {
+    return new UserError(
+      'store',
+      `cannot open ${path}: who wrote it was killed, and ${path}-wal has the rest of it`,
+      'ask once as somebody who may write in that folder',
+    );
+  }
   if (!(error instanceof SyntaxError || error instanceof Database.SqliteError)) return error;
   return new UserError(
     'store',

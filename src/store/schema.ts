@@ -4,7 +4,7 @@ import type { EventKind, ExecContext } from '../model/event.ts';
 export const APPLICATION_ID = 0x6d6c6966;
 
 /** Kept in user_version. Raise it with any change below or in event-row.ts: stores are rebuilt, never migrated. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Numbers stand in files: add, never renumber. */
 export const kindIds: Readonly<Record<EventKind, number>> = {
@@ -245,6 +245,14 @@ CREATE TABLE findings (
   json TEXT NOT NULL
 ) STRICT;
 CREATE TABLE report (json TEXT NOT NULL) STRICT;   -- the findings document, its findings left out
+
+CREATE TABLE followed (      -- where tail stood when it wrote last; empty in a store of anybody else
+  source TEXT NOT NULL,      -- its name
+  bytes INTEGER,             -- read of a file; NULL: no file, and nothing can be read again
+  digest TEXT,               -- of the last of them
+  line INTEGER NOT NULL,     -- all events up to it are stored but those held: lines of the last input
+  held TEXT NOT NULL         -- JSON: the line and kind of each
+) STRICT;
 `;
 
 /** Built after the load, when a whole table is sorted once. Events have none beyond seq: a walk over a million

@@ -25,10 +25,14 @@ const BETWEEN_LOOKS_MS = 4;
 /** statfs(2) of tracefs and debugfs: files there have no size, and reading takes away what was read. */
 const PSEUDO: ReadonlySet<number> = new Set([0x74726163, 0x64626720]);
 
+export function isPseudo(path: string): boolean {
+  return PSEUDO.has(statfsSync(path).type);
+}
+
 /** @param first the open file, closed when stopped */
 export function followFile(path: string, first: number, listener: Listener): Following {
   const buffer = Buffer.allocUnsafe(CHUNK);
-  const pseudo = PSEUDO.has(statfsSync(path).type);
+  const pseudo = isPseudo(path);
   const atStart = fstatSync(first).size;
   let fd = first;
   let inode = fstatSync(fd).ino;

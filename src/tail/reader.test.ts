@@ -159,7 +159,10 @@ describe('states', () => {
       'ml_relexit going',
       'ml_relexit freed',
     ]);
-    expect(lines.at(-1)).toMatchObject({ type: 'finding', finding: { rule: 'release-after-exit' } });
+    expect(lines.slice(-2)).toMatchObject([
+      { type: 'finding', finding: { rule: 'release-after-exit' } },
+      { type: 'fault', what: 'dump' },
+    ]);
   });
 
   test('of an unload that was refused', () => {
@@ -200,3 +203,63 @@ test('what is packed or binary is refused', () => {
     expect(() => reader.end(false)).toThrow('is packed');
   }
 });
+
+describe("the kernel's log beside a trace", () => {
+  test.each([
+    ['tracefs/6.1-stuck-unload.txt', 'kernel-log/6.1-stuck-unload-dmesg.txt'],
+    ['tracefs/6.1-put-after-failed-get.txt', 'kernel-log/6.1-put-after-failed-get-dmesg.txt'],
+    ['tracefs/6.1-kthread-outlives.txt', 'kernel-log/6.1-kthread-outlives-console.txt'],
+  ])('%s is judged with it as analyze does', async (trace, log) => {
+    const [tracePath, logPath] = [join(folder, trace), join(folder, log)];
+    const lines: TailLine[] = [];
+    const reader = createTailReader({ path: tracePath, tell: (line) => lines.push(line) });
+    reader.push(readFileSync(tracePath), 0);
+    reader.tick(1000);
+    for (const line of readFileSync(logPath, 'latin1').split(/(?<=\n)/))
+      reader.pushLog(Buffer.from(line, 'latin1'));
+    const { findings, inputs } = reader.end(false);
+    const whole = (await analyze([tracePath, logPath])).report;
+    expect(inputs.map(({ events, lines }) => ({ events, lines }))).toEqual(
+      whole.inputs.map(({ events, lines }) => ({ events, lines })),
+    );
+    const said = (all: Report['findings']) =>
+      all.map(({ rule, certainty, title }) => ({ rule, certainty, title }));
+    expect(said(findings)).toEqual(said(whole.findings));
+  });
+
+  test('a warning that the traced console tells, too, is told once', () => {
+    const { lines, reader } = following(undefined);
+    const log = 'samples/kernel-log/6.1-put-after-failed-get-dmesg.txt';
+    const warning = /WARNING: .*/.exec(readFileSync(log, 'latin1'))![0];
+    const pid = /PID: (\d+)/.exec(warning)![1];
+    // Invented: the trace of that run has no console event.
+    const task = `             cat-${pid}`.padEnd(23);
+    const said = () => lines.filter(({ type }) => type === 'fault').length;
+    for (const times of [1, 2]) {
+      reader.push(Buffer.from(`${record(times, `console: [   ${times}.000000] ${warning}`, task)}\n`), 0);
+      reader.tick(1000);
+      expect(said()).toBe(times);
+      reader.pushLog(readFileSync(log));
+      expect(said()).toBe(times);
+    }
+    reader.pushLog(readFileSync(log));
+    expect(said()).toBe(3);
+  });
+
+  test('a warning is told when it is whole, though the trace has said nothing yet', () => {
+    const { lines, reader } = following('samples/kernel-log/6.1-put-after-failed-get-dmesg.txt');
+    expect(lines).toMatchObject([{ type: 'fault', what: 'warn', input: 0 }]);
+    reader.push(readFileSync('samples/tracefs/6.1-clean.txt'), 0);
+    expect(reader.end(false).inputs.map(({ path, format }) => `${path}: ${format}`)).toEqual([
+      'kernel log: kernel-log',
+      'x: tracefs',
+    ]);
+  });
+});
+
+function following(log: string | undefined): { lines: TailLine[]; reader: TailReader } {
+  const lines: TailLine[] = [];
+  const reader = createTailReader({ path: 'x', format: 'tracefs', tell: (line) => lines.push(line) });
+  if (log !== undefined) reader.pushLog(readFileSync(log));
+  return { lines, reader };
+}

@@ -5,16 +5,19 @@
 import type { Change } from '../lifetime/changes.ts';
 import type { Bad, Parser, Sink } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
+import type { Event, FaultEvent } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import type { GapLine, TailLine } from '../model/tail-lines.ts';
 import { toReport } from '../pipeline/analyze.ts';
 import { detect, HEAD } from '../pipeline/detect.ts';
 import { createEngine, type Engine } from '../pipeline/engine.ts';
 import { createIntake, type Intake } from '../pipeline/intake.ts';
+import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
 import { packingOf } from '../pipeline/unpack.ts';
-import { createStateWatch, type StateWatch } from './states.ts';
+import { createLogReader, type LogReader } from './log-reader.ts';
+import { createStateWatch, placeOf, type StateWatch } from './states.ts';
 import { createSuspicions } from './suspicions.ts';
 
 export interface ReaderOptions {
@@ -25,12 +28,16 @@ export interface ReaderOptions {
   readonly references?: boolean | undefined;
   /** Judge only what comes after `skipUntilHere`. */
   readonly onlyNew?: boolean | undefined;
+  /** Keeps what is read, and knows what an earlier run read. */
+  readonly keeper?: LiveKeeper | undefined;
   readonly tell: (line: TailLine) => void;
 }
 
 export interface TailReader {
   /** @param now milliseconds @throws UserError when it is no capture that can be followed */
   push(chunk: Buffer, now: number): void;
+  /** What the kernel's log told meanwhile. Its clock may be another, so what counts is when it came. */
+  pushLog(text: Buffer): void;
   /** Gives the engine what has been held back for long enough, and tells in how many milliseconds to call again;
    *  undefined when nothing is held back. */
   tick(now: number): number | undefined;
@@ -40,11 +47,19 @@ export interface TailReader {
   skipUntilHere(): void;
   /** Nothing more is judged, not even what was pushed with what led to this. */
   halt(): void;
+  /** What the engine was given by now is to last, where a store is kept. */
+  commit(): void;
   /** @param stopped by whoever watches, who may do so before anything came
    *  @throws UserError when it is no capture that can be followed */
   end(stopped: boolean): Report;
   readonly engine: Engine;
   readonly modules: StateWatch['modules'];
+  /** The source as it is read now. */
+  readonly source: InputSummary | undefined;
+  /** Times that it began anew. */
+  readonly restarts: number;
+  /** Lines of it before its first event; 0 until that is known. */
+  readonly headLines: number;
   readonly inputs: readonly InputSummary[];
   /** Per input, the first few lines that could not be read. */
   readonly bad: readonly (readonly Bad[])[];
@@ -64,14 +79,31 @@ const TELLING_EVENTS = 16;
 /** Even then the newest few wait for what comes next: somebody may have asked for stacks of some events only. */
 const NEWEST = 4;
 
+/** Faults that a log tells later than the trace, at most. */
+const TRACED = 64;
+
 const NEWLINE = 10;
 
 export function createTailReader(options: ReaderOptions): TailReader {
-  const { path, tell } = options;
+  const { path, keeper } = options;
+  /** What an earlier run kept, it told. */
+  let replaying = false;
+  const tell: ReaderOptions['tell'] = (line) => {
+    if (!replaying) options.tell(line);
+  };
   const engine = createEngine({ onFinding: (finding) => tell({ type: 'finding', finding }), onChange });
   const states = createStateWatch(engine.ledger, tell);
   const suspicions = createSuspicions(tell);
+  const continuation = keeper?.continuation ?? { type: 'new' };
+  /** Inputs of earlier runs, but for the one that goes on. */
+  const earlier = keeper?.inputs.slice(0, continuation.type === 'same' ? -1 : undefined) ?? [];
+  const format = options.format ?? keeper?.inputs.at(-1)?.format;
   const intakes: Intake[] = [];
+  let source: { readonly intake: Intake; readonly input: number } | undefined;
+  let restarts = 0;
+  let log: LogReader | undefined;
+  /** Faults that the source told and the log may tell, too. */
+  const traced: string[] = [];
   let head: Buffer[] = [];
   let headSize = 0;
   let headSince: number | undefined;
@@ -88,8 +120,14 @@ export function createTailReader(options: ReaderOptions): TailReader {
   let fed = 0;
   let stacks = false;
   let halted = false;
+  /** Of the current input, the last line that gave an event or a loss. */
+  let line = continuation.type === 'same' ? continuation.line : 0;
+  let headLines: number | undefined;
+  /** Nothing of it is stored yet. */
+  let dirty = false;
+  const isStored = continuation.type === 'same' ? storedUntil(continuation) : () => false;
 
-  const current = () => intakes.at(-1)!;
+  const current = () => source!.intake;
   const sink: Sink = {
     event(event) {
       if (skipping) return;
@@ -108,11 +146,12 @@ export function createTailReader(options: ReaderOptions): TailReader {
   };
 
   function onChange(change: Change): void {
+    keeper?.change(change);
     states.change(change);
     suspicions.change(change);
+    if (change.type === 'fault') tellFault(change.fault);
     if (options.references !== true || (change.type !== 'taken' && change.type !== 'given-back')) return;
     const { incarnation, reference } = change;
-    const { ts, input, line, comm, pid } = reference.put ?? reference.get;
     tell({
       type: 'reference',
       change: change.type,
@@ -120,19 +159,35 @@ export function createTailReader(options: ReaderOptions): TailReader {
       incarnation: incarnation.nth,
       site: reference.taker.text,
       users: Math.max(0, incarnation.count.users),
-      task: { comm, pid },
-      ns: ts,
-      input,
-      line,
+      ...placeOf(reference.put ?? reference.get),
     });
   }
 
+  /** Once, though the console is traced and the log is read. */
+  function tellFault(fault: FaultEvent): void {
+    const { what, message, pid } = fault;
+    const key = `${pid} ${message}`;
+    if (fault.input === source?.input) traced.push(key);
+    else if (traced.includes(key)) {
+      traced.splice(traced.indexOf(key), 1);
+      return;
+    }
+    if (traced.length > TRACED) traced.shift();
+    tell({ type: 'fault', what, message, ...placeOf(fault) });
+  }
+
   function feed(items: readonly Item[]): void {
-    const input = intakes.length - 1;
+    const { input } = source!;
+    const events: Event[] = [];
     for (const item of items) {
-      if (halted) return;
+      if (halted) break;
+      const at = item.kind === 'lost' ? item.lost.line : item.line;
+      headLines ??= at - 1;
+      if (restarts === 0 && isStored(item.kind, at)) continue;
+      line = Math.max(line, at);
+      dirty = true;
       if (item.kind === 'lost') {
-        tellGap('lost', item.lost.count ?? null, item.lost.line);
+        tellGap('lost', item.lost.count ?? null, at);
         engine.feed(item, input);
         continue;
       }
@@ -140,11 +195,27 @@ export function createTailReader(options: ReaderOptions): TailReader {
       if (item.stack !== undefined) stacks = true;
       engine.feed(item, input);
       states.after(item);
+      if (keeper !== undefined) events.push(item);
     }
+    keeper?.events(events);
+  }
+
+  function feedLog(items: readonly Item[]): void {
+    if (halted || items.length === 0) return;
+    dirty = true;
+    for (const item of items) engine.feed(item, earlier.length + intakes.indexOf(log!.intake));
+    keeper?.events(items.filter((item) => item.kind !== 'lost'));
+  }
+
+  function addInput(intake: (input: number) => Intake): { intake: Intake; input: number } {
+    const input = earlier.length + intakes.length;
+    const added = { intake: intake(input), input };
+    intakes.push(added.intake);
+    return added;
   }
 
   function tellGap(reason: GapLine['reason'], lost: number | null, line: number): void {
-    tell({ type: 'gap', reason, lost, input: intakes.length - 1, line });
+    tell({ type: 'gap', reason, lost, input: source!.input, line });
   }
 
   function takeAll(): void {
@@ -171,7 +242,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     }
     let collector: ReturnType<typeof detect>;
     try {
-      collector = detect(path, bytes, options.format);
+      collector = detect(path, bytes, format);
     } catch (error) {
       if (final || (error instanceof UserError && error.code === 'usage')) throw error;
       return false;
@@ -183,15 +254,27 @@ export function createTailReader(options: ReaderOptions): TailReader {
         'modlife analyze reads it',
       );
     }
-    intakes.push(createIntake(path, collector.name, 0));
+    source = addInput((input) => createIntake(path, collector.name, input));
     parser = collector.createParser(sink);
     begin();
+    if (continuation.type === 'gap') loseBetween(continuation.reason);
+    // It was stored with what went before.
+    else if (earlier.length > 0) current().summary.lost++;
     return true;
+  }
+
+  function loseBetween(reason: GapLine['reason']): void {
+    tellGap(reason, null, 1);
+    current().sink.lost({ where: 'before', line: 1 });
+    pushed++;
+    current().release();
+    for (const item of current().take(0)) engine.feed(item, source!.input);
+    dirty = true;
   }
 
   function tryToDecide(now: number): boolean {
     headSince ??= now;
-    if (options.format !== undefined || headSize >= HEAD) return decide(true);
+    if (format !== undefined || headSize >= HEAD) return decide(true);
     const lines = contentLines(head);
     if (lines === 0 || lines < tried * 2) return false;
     if (lines < ENOUGH_LINES && now - headSince < PATIENCE_MS) return false;
@@ -224,17 +307,47 @@ export function createTailReader(options: ReaderOptions): TailReader {
     marks.push({ at: now, pushed });
   }
 
+  function inputs(): InputSummary[] {
+    return [...earlier, ...intakes.map(({ summary }) => summary)];
+  }
+
+  function commit(report: Report): void {
+    if (keeper === undefined || splitter === undefined) return;
+    const bad = intakes.map(({ bad }) => bad);
+    keeper.commit(engine, report, bad, earlier.length, { line, held: current().held().map(keyOf) });
+    dirty = false;
+  }
+
+  if (keeper !== undefined) {
+    replaying = true;
+    keeper.replay((item, input) => {
+      engine.feed(item, input);
+      if (item.kind !== 'lost') states.after(item);
+    });
+    replaying = false;
+  }
+
   return {
     engine,
     modules: states.modules,
+    get source() {
+      return source?.intake.summary;
+    },
+    get restarts() {
+      return earlier.length + restarts;
+    },
+    get headLines() {
+      return headLines ?? 0;
+    },
     get inputs() {
-      return intakes.map(({ summary }) => summary);
+      return inputs();
     },
     get bad() {
       return intakes.map(({ bad }) => bad);
     },
 
     push(chunk, now) {
+      keeper?.read(chunk);
       if (splitter !== undefined) {
         splitter.push(chunk);
         settle(now);
@@ -244,6 +357,16 @@ export function createTailReader(options: ReaderOptions): TailReader {
       head.push(Buffer.from(chunk));
       headSize += chunk.length;
       if (chunk.includes(NEWLINE) && tryToDecide(now)) readHead(now);
+    },
+
+    pushLog(text) {
+      if (log === undefined) {
+        addInput((input) => {
+          log = createLogReader(input);
+          return log.intake;
+        });
+      }
+      feedLog(log!.push(text));
     },
 
     tick(now) {
@@ -272,22 +395,22 @@ export function createTailReader(options: ReaderOptions): TailReader {
       if (splitter === undefined) {
         head = [];
         headSize = 0;
+        keeper?.restart();
         return;
       }
       splitter.end();
       takeAll();
       const { summary, facts } = current();
-      intakes.push(createIntake(path, summary.format, intakes.length));
+      source = addInput((input) => createIntake(path, summary.format, input));
+      restarts++;
       const { end: _end, ...lasting } = facts;
       current().sink.facts(lasting);
       begin();
       linesBefore = 0;
-      tellGap(reason, null, 1);
-      const lost = { where: 'before', line: 1 } as const;
-      current().sink.lost(lost);
-      pushed++;
-      current().release();
-      for (const item of current().take(0)) engine.feed(item, intakes.length - 1);
+      line = 0;
+      headLines = undefined;
+      keeper?.restart();
+      loseBetween(reason);
     },
 
     skipUntilHere() {
@@ -299,24 +422,46 @@ export function createTailReader(options: ReaderOptions): TailReader {
       halted = true;
     },
 
+    commit() {
+      if (dirty) commit(toReport(engine, inputs()));
+    },
+
     end(stopped) {
       if (splitter === undefined) {
-        if (stopped && headSize === 0) return toReport(engine, []);
+        if (stopped && headSize === 0) return toReport(engine, inputs());
         decide(true);
         readHead(0);
       }
-      splitter!.end();
+      // Half a line is left to the run that goes on.
+      if (!stopped || keeper === undefined) splitter!.end();
       parser!.end();
       takeAll();
-      engine.end(Math.max(0, ...intakes.map(({ summary }) => summary.end ?? 0)));
+      if (log !== undefined) feedLog(log.end());
+      engine.end(Math.max(0, ...inputs().map(({ end }) => end ?? 0)));
       states.end();
       suspicions.end(engine.findings);
-      return toReport(
-        engine,
-        intakes.map(({ summary }) => summary),
-      );
+      const report = toReport(engine, inputs());
+      commit(report);
+      return report;
     },
   };
+}
+
+/** Of the input that goes on: had an earlier run stored this? */
+function storedUntil({ line, held }: { readonly line: number; readonly held: readonly string[] }) {
+  const left = new Map<string, number>();
+  for (const key of held) left.set(key, (left.get(key) ?? 0) + 1);
+  return (kind: Item['kind'], at: number) => {
+    if (at > line) return false;
+    const key = `${at} ${kind}`;
+    const count = left.get(key) ?? 0;
+    if (count > 0) left.set(key, count - 1);
+    return count === 0;
+  };
+}
+
+function keyOf(item: Item): string {
+  return `${item.kind === 'lost' ? item.lost.line : item.line} ${item.kind}`;
 }
 
 /** Whole lines that are neither empty nor a comment, as most headers are. */

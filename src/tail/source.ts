@@ -2,11 +2,13 @@
 import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { UserError } from '../model/errors.ts';
-import { followFile } from './follow-file.ts';
+import { followFile, isPseudo } from './follow-file.ts';
 
 export interface Listener {
   /** The bytes are only lent: what is kept must be copied. */
   data(bytes: Buffer): void;
+  /** What the kernel's log told meanwhile. */
+  log(text: Buffer): void;
   /** The source begins anew. */
   restart(reason: 'truncated' | 'replaced'): void;
   /** All that was there when it was opened has been given. */
@@ -35,6 +37,14 @@ export function follow(path: string, listener: Listener): Following {
   }
   closeSync(fd);
   throw new UserError('noinput', `${path}: ${info.isDirectory() ? 'is a directory' : 'cannot be followed'}`);
+}
+
+/** Can what was read of it be read again? @throws UserError when it cannot be read at all */
+export function isReadAgain(path: string): boolean {
+  if (path === '-') return false;
+  const { fd, info } = open(path);
+  closeSync(fd);
+  return info.isFile() && !isPseudo(path);
 }
 
 function open(path: string): { fd: number; info: Stats } {

@@ -1,6 +1,7 @@
 /** Follows a source until it ends or is told to stop. The only place with timers: reader.ts does the work. */
 import type { Report } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
+import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createTailReader, type TailReader } from './reader.ts';
 import { type Following, follow, type Listener } from './source.ts';
 
@@ -11,8 +12,12 @@ export interface TailOptions {
   readonly format?: string | undefined;
   /** Only what comes from now on. */
   readonly onlyNew?: boolean | undefined;
+  /** Keeps what is read; not closed here. */
+  readonly keeper?: LiveKeeper | undefined;
   /** Tell each reference taken and given back, too. */
   readonly references?: boolean | undefined;
+  /** Gets what the source gives, before it is read. */
+  readonly tap?: { read(bytes: Buffer): void; restart(): void } | undefined;
   /** Everything there is to tell but the summary, as it becomes known. */
   readonly tell: (line: TailLine) => void;
 }
@@ -29,6 +34,8 @@ export interface Tail {
 
 /** Bytes that come more often than this come steadily. */
 const STEADY_MS = 6;
+/** A kill costs the store so much, which is read again where the source can be. */
+const COMMIT_MS = 1000;
 
 export function tail(options: TailOptions): Tail {
   const reader = createTailReader(options);
@@ -59,6 +66,7 @@ export function tail(options: TailOptions): Tail {
   function close(): void {
     over = true;
     clearTimeout(timer);
+    clearInterval(commits);
     following?.stop();
   }
 
@@ -86,17 +94,25 @@ export function tail(options: TailOptions): Tail {
     }, at - now);
   }
 
+  const commits =
+    options.keeper === undefined ? undefined : setInterval(() => guarded(() => reader.commit()), COMMIT_MS);
   guarded(() => {
     const source = options.follow ?? ((listener) => follow(options.path, listener));
     following = source({
       data: (bytes) =>
         guarded(() => {
           const now = performance.now();
+          options.tap?.read(bytes);
           reader.push(bytes, now);
           arm(now);
           before = now;
         }),
-      restart: (reason) => guarded(() => reader.restart(reason)),
+      log: (text) => guarded(() => reader.pushLog(text)),
+      restart: (reason) =>
+        guarded(() => {
+          reader.restart(reason);
+          options.tap?.restart();
+        }),
       caughtUp: () => guarded(() => reader.skipUntilHere()),
       end: () => finish(false),
       error: (error) =>

@@ -69,7 +69,7 @@ export function createViewMaker(source: string, reader: TailReader): ViewMaker {
     return last.ts + (tellsTime(clockOf()) ? (now - lastEvent.at) * 1e6 : 0);
   }
 
-  const clockOf = () => reader.inputs.at(-1)?.clock ?? 'none';
+  const clockOf = () => reader.source?.clock ?? 'none';
 
   function rowOf(incarnation: Incarnation, time: number): ModuleRow {
     const { module, state, count } = incarnation;
@@ -113,13 +113,13 @@ export function createViewMaker(source: string, reader: TailReader): ViewMaker {
       const shown = selected === undefined ? undefined : reader.modules.get(selected);
       return {
         source,
-        format: reader.inputs[0]?.format,
+        format: reader.source?.format,
         clock: clockOf(),
         events: sum('events'),
         rate,
         lost: sum('lost'),
         bad: sum('bad'),
-        restarts: Math.max(0, reader.inputs.length - 1),
+        restarts: reader.restarts,
         modules: [...reader.modules.values()].map((incarnation) => rowOf(incarnation, time)).sort(byInterest),
         findings,
         found,

@@ -48,8 +48,9 @@ export function collect(value: string, all: readonly string[] = []): string[] {
   return [...all, module];
 }
 
-function positive(text: string): number {
-  const value = Number(text);
+/** `60` or `60s` */
+export function positive(text: string): number {
+  const value = Number(text.replace(/s$/, ''));
   if (!(value > 0)) throw new InvalidArgumentError('expected seconds, more than 0');
   return value;
 }

@@ -1,16 +1,20 @@
 import type { Command } from 'commander';
+import type { Manifest } from '../../model/manifest.ts';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
-import { collect } from './capture.ts';
+import { collect, positive } from './capture.ts';
 
 interface Options extends TriageFiles {
   live?: boolean;
   module?: string[];
+  backend?: Manifest['backend'];
   output?: string;
   json?: boolean;
   plain?: boolean;
   new?: boolean;
+  db?: string;
+  keep?: number;
   verbose?: boolean;
   format?: string;
   failOn?: Severity;
@@ -25,9 +29,20 @@ export function registerTail(command: Command, run: Run): void {
       'with --live, probe every function of this module; again for more',
       collect,
     )
-    .option('-o, --output <dir>', 'with --live, keep the recording there')
+    .addOption(
+      command
+        .createOption('--backend <name>', 'with --live, what records (default: tracefs)')
+        .choices(['tracefs', 'bpftrace']),
+    )
+    .option('-o, --output <dir>', 'with --live, keep the recording there; with --keep, only that')
     .option('--from-start', 'of a file, all of it, too (the default)')
     .option('--new', 'of a file, only what comes from now on')
+    .option(
+      '--keep <seconds>',
+      'hold what came last; a finding, a refused rmmod, an oops, a BUG or a WARN has it written to -o',
+      positive,
+    )
+    .option('--db <file>', 'keep a store there, for other commands to ask meanwhile; go on with one')
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
@@ -49,16 +64,27 @@ Examples: modlife tail --live -m mydrv
           modlife tail boot.trace --exec mail -- -s 'module bug' root`,
     )
     .action(async (source: string | undefined, args: string[], options: Options) => {
-      const [{ inputsOf }, { runTail }, { UserError }] = await Promise.all([
+      const [{ inputsOf }, { keepIn }, { runTail }, { UserError }] = await Promise.all([
         import('../inputs.ts'),
+        import('../keep-in.ts'),
         import('../run-tail.ts'),
         import('../../model/errors.ts'),
       ]);
-      const { live: isLive, module, output } = options;
-      if (isLive !== true && (module !== undefined || output !== undefined))
-        throw new UserError('usage', '--module and --output are for --live', 'or use modlife capture');
+      const { live: isLive, module, backend, output, keep } = options;
+      if (isLive !== true && (module !== undefined || backend !== undefined))
+        throw new UserError('usage', '--module and --backend are for --live', 'or use modlife capture');
+      if (isLive !== true && output !== undefined && keep === undefined)
+        throw new UserError('usage', '--output is for --live and --keep', 'or use modlife capture');
+      if (keep !== undefined && output === undefined)
+        throw new UserError('usage', '--keep needs a folder to write to', '-o DIR');
       if (isLive === true && source !== undefined)
         throw new UserError('usage', `${source}: --live is a source of its own`, 'leave one of them out');
+      if (options.db !== undefined && options.new === true)
+        throw new UserError(
+          'usage',
+          '--new with --db: a store holds the whole file',
+          'leave one of them out',
+        );
       const shape = options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen';
       const onReady = () => {
         // A screen shows it.
@@ -66,22 +92,27 @@ Examples: modlife tail --live -m mydrv
           run.io.stderr.write('modlife: recording this machine, ^C ends it\n');
       };
       const live =
-        isLive === true ? (await import('../live.ts')).openLive({ module, output, onReady }) : undefined;
+        isLive === true
+          ? (await import('../live.ts')).openLive({ module, backend, output, keep, onReady })
+          : undefined;
       const [path] =
         live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
       if (args.length > 0 && options.exec === undefined)
         throw new UserError('usage', 'more than one source given', 'one at a time can be followed');
-      const { failOn, exec, new: onlyNew, verbose, format } = options;
+      const { failOn, exec, new: onlyNew, verbose, format, db } = options;
       run.status = await runTail(
         {
           path: path!,
           follow: live?.follow,
-          format,
+          boot: live?.boot,
+          db,
+          format: format ?? live?.format,
           onlyNew,
           verbose: verbose === true,
           failOn,
           triage: await readTriage(options, [path!], run.io),
           exec: exec === undefined ? undefined : [...exec, ...args],
+          keep: keep === undefined ? undefined : { seconds: keep, save: keepIn(output!, live?.save) },
           shape,
         },
         run.io,

@@ -1,0 +1,126 @@
+/** A store that is written while others read it: in batches, each whole or absent whatever kills the writer. */
+import { existsSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import { UserError } from '../model/errors.ts';
+import type { Report } from '../model/report.ts';
+import { createStore, type StoreResult } from './create-store.ts';
+import { isStore } from './is-store.ts';
+import { openStore } from './open-store.ts';
+import { createRowWriter, type RowWriter } from './row-writer.ts';
+import type { BadRow } from './rows.ts';
+import { writing } from './writing.ts';
+
+/** Where the last input of the store was left. */
+export interface Followed {
+  /** What was followed, by name. */
+  readonly source: string;
+  /** Read of a file; undefined for what cannot be read again. */
+  readonly file: { readonly bytes: number; readonly digest: string } | undefined;
+  /** Of that input all events up to this line are stored … */
+  readonly line: number;
+  /** … but these, which were read and not settled yet: `LINE KIND`. */
+  readonly held: readonly string[];
+}
+
+export interface LiveStore
+  extends Pick<RowWriter, 'append' | 'addLoss' | 'addReferences' | 'addIncarnations'> {
+  /** As the last commit of an earlier run left it. */
+  readonly followed: Followed | undefined;
+  /** Makes what was added, and how things stand, one step that others see.
+   *  @param now its references are those that are out */
+  commit(now: StoreResult & { readonly bad: readonly BadRow[] }, followed: Followed): void;
+  /** Leaves one file with what was committed. */
+  close(): void;
+}
+
+/** SQLite cuts the log back to this after somebody read for long. */
+const LOG_BYTES = 1 << 24;
+
+/** @param empty what is known before anything is read, for a store that is not there yet
+ *  @throws UserError for a store that is not to be gone on with, or that another writer has open */
+export function openLiveStore(path: string, empty: () => Report): LiveStore {
+  if (!existsSync(path))
+    createStore(path).finish({ incarnations: [], references: [], standings: [], report: empty() });
+  else if (isStore(path)) openStore(path).close();
+  else throw new UserError('store', `${path} exists and is not a modlife store`, 'give --db another name');
+  const target = realpathSync(resolve(path));
+  const db = writing(path, () => new Database(target));
+  try {
+    return writing(path, () => liveStore(db, path));
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function liveStore(db: Database.Database, path: string): LiveStore {
+  db.pragma('journal_mode = WAL');
+  // A crash of the machine may cost the last commits, never the file.
+  db.pragma('synchronous = NORMAL');
+  db.pragma('foreign_keys = OFF');
+  db.pragma(`journal_size_limit = ${LOG_BYTES}`);
+  // Held all the time but for the moment between two commits: nobody else writes.
+  const begin = () => db.exec('BEGIN IMMEDIATE');
+  const timeout = db.pragma('busy_timeout', { simple: true });
+  db.pragma('busy_timeout = 0');
+  begin();
+  db.pragma(`busy_timeout = ${timeout}`);
+  const followed = readFollowed(db);
+  if (followed === undefined && db.prepare('SELECT 1 FROM event_rows').get() !== undefined) {
+    throw new UserError('store', `${path} is not a store that tail keeps`, 'give --db another name');
+  }
+  // They follow from the events, which are read again before more are added.
+  db.exec('DELETE FROM hard_refs; DELETE FROM incarnations');
+  const rows = createRowWriter(db);
+  const insertFollowed = db.prepare('INSERT INTO followed VALUES (?, ?, ?, ?, ?)');
+
+  return {
+    followed,
+    append: (events) => writing(path, () => rows.append(events)),
+    addLoss: (loss) => writing(path, () => rows.addLoss(loss)),
+    addReferences: (references) => writing(path, () => rows.addReferences(references)),
+    addIncarnations: (incarnations) => writing(path, () => rows.addIncarnations(incarnations)),
+    commit({ references, incarnations, standings, report, bad }, { source, file, line, held }) {
+      writing(path, () => {
+        db.exec('DELETE FROM hard_refs WHERE put IS NULL; DELETE FROM bad_lines; DELETE FROM followed');
+        rows.addReferences(references);
+        rows.flush();
+        rows.addIncarnations(incarnations);
+        for (const line of bad) rows.addBad(line);
+        rows.setStandings(standings);
+        rows.setReport(report);
+        insertFollowed.run(source, file?.bytes ?? null, file?.digest ?? null, line, JSON.stringify(held));
+        db.exec('COMMIT');
+        begin();
+      });
+    },
+    close() {
+      if (!db.open) return;
+      if (db.inTransaction) db.exec('ROLLBACK');
+      try {
+        db.exec('PRAGMA analysis_limit = 1000; ANALYZE');
+        db.pragma('journal_mode = DELETE');
+      } catch {
+        // Somebody reads it, or the disk is full: the log stays beside it.
+      }
+      db.close();
+    },
+  };
+}
+
+function readFollowed(db: Database.Database): Followed | undefined {
+  const row = db
+    .prepare<[], { source: string; bytes: number | null; digest: string | null; line: number; held: string }>(
+      'SELECT * FROM followed',
+    )
+    .get();
+  if (row === undefined) return undefined;
+  const { source, bytes, digest, line, held } = row;
+  return {
+    source,
+    file: bytes === null || digest === null ? undefined : { bytes, digest },
+    line,
+    held: JSON.parse(held) as string[],
+  };
+}
