@@ -65,3 +65,14 @@ test('a release that faults in its second load, its symbols gone to an init of a
   ]);
   expect(found).toEqual([['release-after-exit', 'observed', 2, 'teach_kobject_release']]);
 });
+
+test('a fault behind struct module, where the timer lay, is in the memory of that module', () => {
+  const tick = `${load('foo', 1, 'ffffffffc0402040')}${load('bar', 2, 'ffffffffc0404040')}
+      sh-20   3.0: timer_start: timer=00000000aaaa function=foo_tick [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=`;
+  const at = (address: string) => `${unload('foo', 5)}
+      <idle>-0 ..s1. 8.0: console: [    8.0] BUG: unable to handle page fault for address: ${address}`;
+  const armed = 'text-in-use foo: a timer with foo_tick [foo] was still armed when foo was freed';
+  expect(findingsOf(tick + at('ffffffffc04023c8'))).toEqual([`  -> error observed ${armed}`]);
+  // In the text of the other one, or in nobody's.
+  expect(findingsOf(tick + at('ffffffffc04033c8'))).toEqual([`  -> warning possible ${armed}`]);
+});

@@ -9,6 +9,8 @@ import type { Incarnation, Unload } from './changes.ts';
 
 /** Largest distance from a module's text to its struct module while both share one allocation (before 6.4). */
 const REACH = 1n << 22n;
+/** The smallest there is: what shares one shares any larger one, too. */
+const PAGE = 4096n;
 /** Where x86-64 puts modules, for captures that tell no struct module at all. */
 const X86_MODULES = 0xffffffffc0000000n;
 
@@ -69,10 +71,8 @@ export function freedAt(
     const incarnation = gone.findLast((each) => each.module === module);
     return incarnation === undefined ? undefined : { incarnation, sure: true };
   }
-  const owner = nearestAbove(
-    BigInt(address),
-    all.filter(({ free }) => free === undefined || free.seq < fault.seq),
-  );
+  const known = all.filter(({ free }) => free === undefined || free.seq < fault.seq);
+  const owner = onPage(BigInt(address), known) ?? nearestAbove(BigInt(address), known);
   if (owner !== undefined) return gone.includes(owner) ? { incarnation: owner, sure: true } : undefined;
   const only = gone.length === 1 && gone[0]!.address === undefined ? gone[0] : undefined;
   return only === undefined || BigInt(address) < X86_MODULES ? undefined : { incarnation: only, sure: false };
@@ -123,6 +123,13 @@ export function nearestAbove(address: bigint, among: readonly Incarnation[]): In
     }
   }
   return owner;
+}
+
+/** Behind struct module lies what else a module writes to, its timers among it; no two modules share a page. */
+function onPage(address: bigint, among: readonly Incarnation[]): Incarnation | undefined {
+  return among.findLast(
+    (each) => each.address !== undefined && BigInt(each.address) / PAGE === address / PAGE,
+  );
 }
 
 function wasAlive(incarnation: Incarnation, call: Call): boolean {
