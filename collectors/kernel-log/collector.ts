@@ -45,6 +45,7 @@ const MARK = /^ *<(\/?)(TASK|IRQ|SOFTIRQ|NMI|#DF|#DB|#MC|#VC2?|ENTRY_TRAMPOLINE)
 const REGISTERS =
   /^ *(?:RIP|EIP|Code|[RE]?(?:SP|AX|BX|CX|DX|SI|DI|BP)|R\d\d|EFLAGS|[CDEFG]S|CR2|DR\d|PKRU|ORIG_RAX): ?/;
 const OVER = /^(?:Modules linked in:|---\[ |Dumping ftrace |note: |Kernel panic - )/;
+const LAST_UNLOADED = /^Modules linked in:.* \[last unloaded: ([\w-]+)/;
 /** ` [mod 0123…]`: CONFIG_STACKTRACE_BUILD_ID. */
 const BUILD_ID = / \[(\S+) [0-9a-f]{40}\]/;
 
@@ -107,7 +108,10 @@ interface Report {
   tracing: boolean;
   /** Between `<TASK>` and `</TASK>`, or another pair. */
   marked: boolean;
+  /** Behind the last of them. */
+  traced: boolean;
   firstMark: string | undefined;
+  lastUnloaded: string | undefined;
   /** Innermost first, only those the unwinder is sure of. */
   readonly frames: string[];
 }
@@ -166,6 +170,7 @@ function createParser(sink: Sink): Parser {
       message: report.message,
       ...(address === undefined ? {} : { address }),
       ...(at === undefined ? {} : { at }),
+      ...(report.lastUnloaded === undefined ? {} : { lastUnloaded: report.lastUnloaded }),
     });
   }
 
@@ -195,6 +200,8 @@ function createParser(sink: Sink): Parser {
       placed: false,
       tracing: false,
       marked: false,
+      traced: false,
+      lastUnloaded: undefined,
       firstMark: undefined,
       frames: [],
     };
@@ -236,6 +243,7 @@ function createParser(sink: Sink): Parser {
 
   /** A line of a report that has begun. */
   function go(caller: string, report: Report, text: string): void {
+    report.lastUnloaded ??= LAST_UNLOADED.exec(text)?.[1];
     if (report.tracing) {
       trace(caller, report, text);
       return;
@@ -272,6 +280,10 @@ function createParser(sink: Sink): Parser {
   }
 
   function trace(caller: string, report: Report, text: string): void {
+    if (report.traced) {
+      close(caller, report);
+      return;
+    }
     const frame = FRAME.exec(text);
     if (frame !== null) {
       if (frame[1] === undefined && report.frames.length < MOST_FRAMES) {
@@ -283,7 +295,8 @@ function createParser(sink: Sink): Parser {
     if (mark !== null) {
       report.marked = mark[1] === '';
       report.firstMark ??= mark[2];
-      if (!report.marked && mark[2] === 'TASK') close(caller, report);
+      // What follows tells the modules.
+      if (!report.marked && mark[2] === 'TASK') report.traced = true;
       return;
     }
     if (OVER.test(text) || !(report.marked || REGISTERS.test(text))) close(caller, report);

@@ -1,4 +1,4 @@
-/** Invented records, but for the last: whose text it is where names were looked up too late. */
+/** Invented records, but where samples are named: whose text it is where names were looked up too late. */
 import { expect, test } from 'vitest';
 import { analyze } from '../pipeline/analyze.ts';
 import { findingsOf } from '../testing/story.ts';
@@ -75,4 +75,25 @@ test('a fault behind struct module, where the timer lay, is in the memory of tha
   expect(findingsOf(tick + at('ffffffffc04023c8'))).toEqual([`  -> error observed ${armed}`]);
   // In the text of the other one, or in nobody's.
   expect(findingsOf(tick + at('ffffffffc04033c8'))).toEqual([`  -> warning possible ${armed}`]);
+});
+
+test('a crash in the memory of what the kernel unloaded last, though the trace ends before', async () => {
+  const { report } = await analyze([
+    'samples/tracefs/6.12-hrtimer-pending-cut.txt',
+    'samples/kernel-log/6.12-hrtimer-pending-cut-console.txt',
+  ]);
+  const found = report.findings.map(({ rule, certainty, module, detail }) => [
+    rule,
+    certainty,
+    module,
+    detail,
+  ]);
+  expect(found).toEqual([
+    [
+      'text-in-use',
+      'observed',
+      'x_tick',
+      expect.stringContaining('the kernel says that x_tick was the last to go'),
+    ],
+  ]);
 });

@@ -73,7 +73,12 @@ export function freedAt(
   }
   const known = all.filter(({ free }) => free === undefined || free.seq < fault.seq);
   const owner = onPage(BigInt(address), known) ?? nearestAbove(BigInt(address), known);
-  if (owner !== undefined) return gone.includes(owner) ? { incarnation: owner, sure: true } : undefined;
+  // A trace that a crash cut off may lack the unload; the kernel remembers it.
+  const unloaded = fault.kind === 'kernel_fault' ? fault.lastUnloaded : undefined;
+  if (owner !== undefined) {
+    const isGone = gone.includes(owner) || owner.module === unloaded;
+    return isGone ? { incarnation: owner, sure: true } : undefined;
+  }
   const only = gone.length === 1 && gone[0]!.address === undefined ? gone[0] : undefined;
   return only === undefined || BigInt(address) < X86_MODULES ? undefined : { incarnation: only, sure: false };
 }

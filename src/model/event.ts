@@ -173,6 +173,8 @@ export interface FaultEvent extends EventBase {
   /** Faulting or instruction address, where printed. */
   readonly address?: string;
   readonly at?: Code;
+  /** `[last unloaded: …]`, as the kernel says beside the modules that are there. */
+  readonly lastUnloaded?: string;
 }
 
 /** khungtaskd found a task blocked, uninterruptible, for so long; `stack` is that task's. */

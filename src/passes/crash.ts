@@ -34,11 +34,11 @@ export function unexplainedCrash({ fault, incarnation, unsure }: Crash): Finding
     because: unsure,
     incarnation,
     title: `${who(fault)} faulted at ${fault.at?.address ?? fault.address}, in the memory of ${incarnation.module}, which was gone`,
-    detail: `The kernel reports: ${fault.message}. What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`,
+    detail: `The kernel reports: ${fault.message}. ${incarnation.free === undefined ? `Its unload was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`,
     culprit: { event: fault },
     evidence: [
       ...(incarnation.unload === undefined ? [] : [evidence('the unload begins', incarnation.unload.start)]),
-      evidence('the text is freed', incarnation.free!),
+      ...(incarnation.free === undefined ? [] : [evidence('the text is freed', incarnation.free)]),
       evidence(`the task faults: ${fault.message}`, fault),
     ],
   });

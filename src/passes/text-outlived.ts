@@ -83,6 +83,7 @@ export const textInUse: Pass = {
       end() {
         verdicts.end();
         callbacks.end();
+        for (const crash of crashes) if (crash.incarnation.free === undefined) judge(crash);
         for (const [claim, freed] of waiting) report(pending(ledger, freed, claim));
       },
       change(change) {

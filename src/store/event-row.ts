@@ -3,7 +3,15 @@
  * its shape (schema.ts). Both directions stand here so that they stay each other's inverse.
  */
 import { assertNever } from '../model/assert-never.ts';
-import type { Code, Event, EventKind, ExecContext, ModuleSyscall, ModuleTextEvent } from '../model/event.ts';
+import type {
+  Code,
+  Event,
+  EventKind,
+  ExecContext,
+  FaultEvent,
+  ModuleSyscall,
+  ModuleTextEvent,
+} from '../model/event.ts';
 
 /** What a shape says, ids resolved. */
 export interface Shape {
@@ -146,7 +154,11 @@ export function eventDetail(event: Event): string | null {
       for (const _ in event.args) return JSON.stringify(event.args);
       return null;
     case 'kernel_fault':
-      return JSON.stringify({ message: event.message, address: event.address });
+      return JSON.stringify({
+        message: event.message,
+        address: event.address,
+        lastUnloaded: event.lastUnloaded,
+      });
     case 'module_text':
       return JSON.stringify({ place: event.place, functions: event.functions });
     default:
@@ -275,7 +287,10 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
         callSite: code!,
       };
     case 'kernel_fault': {
-      const { message, address } = JSON.parse(detail!) as { message: string; address?: string };
+      const { message, address, lastUnloaded } = JSON.parse(detail!) as Pick<
+        FaultEvent,
+        'message' | 'address' | 'lastUnloaded'
+      >;
       return {
         kind,
         seq,
@@ -289,6 +304,7 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
         what: name as 'oops' | 'warn',
         message,
         ...(address !== undefined && { address }),
+        ...(lastUnloaded !== undefined && { lastUnloaded }),
         ...(code !== undefined && { at: code }),
       };
     }
