@@ -57,6 +57,9 @@ const crashing: Readonly<Record<string, readonly Expected[]>> = {
   'no-owner': [error('text-in-use', 'teach_no_owner')],
 };
 
+/** Those that are told without a probe on a function of the module: each takes bpftrace half a minute to begin. */
+const withEventsAlone = ['put-without-get', 'put-after-failed-get', 'forced-unload'];
+
 /** What looks like a bug and is none. */
 const lookAlikes = ['failed-init', 'transient-holders'];
 
@@ -97,6 +100,18 @@ describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
       const alone = boot(kernel, recorder, [job], true);
       await expectFindings(alone, job, expected, skip);
       alone.remove();
+    });
+  });
+
+  describe.skipIf(because !== undefined || !hasCapture)('recorded with bpftrace', () => {
+    let together: Boot;
+    beforeAll(() => {
+      together = boot(kernel, 'bpftrace', withEventsAlone);
+    });
+    afterAll(() => together?.remove());
+
+    test.for(withEventsAlone)('%s is found', async (job, { skip }) => {
+      await expectFindings(together, job, harmless[job]!, skip);
     });
   });
 
