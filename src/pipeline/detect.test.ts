@@ -33,6 +33,23 @@ test.each([
   expect(() => detect('x', Buffer.from(text), undefined)).toThrow(reason);
 });
 
+test('a Perfetto trace is declined, and not what only begins like one', () => {
+  // Invented: packets with a timestamp each (field 8), the second 200 bytes long.
+  const packet = (length: number) =>
+    Buffer.concat([
+      Buffer.from(length < 128 ? [0x0a, length] : [0x0a, (length & 0x7f) | 0x80, length >> 7]),
+      Buffer.from([0x40, 0x01]),
+      Buffer.alloc(length - 2, 0x22),
+    ]);
+  const trace = [packet(4), packet(200), packet(30), packet(9)];
+  expect(() => detect('x', Buffer.concat(trace), undefined)).toThrow('a Perfetto trace');
+  expect(() => detect('x', Buffer.concat(trace.slice(0, 2)), undefined)).toThrow('a Perfetto trace');
+  const other = Buffer.concat([trace[0]!, Buffer.from('\0 and so on')]);
+  for (const text of [other, Buffer.from('\n'.repeat(100))]) {
+    expect(() => detect('x', text, undefined)).toThrow('not a capture this tool knows');
+  }
+});
+
 test('a trace is found among what is sent along with it', () => {
   // Invented.
   const text =

@@ -33,6 +33,13 @@ export function detect(path: string, head: Buffer, format: string | undefined): 
     if ('declined' in found) throw new UserError('declined', `${path}: ${found.declined}`);
     return found;
   }
+  if (isPerfetto(head)) {
+    throw new UserError(
+      'declined',
+      `${path}: a Perfetto trace, which this tool cannot read`,
+      'record with modlife capture, or from tracefs or trace-cmd',
+    );
+  }
   const looked = collectors.map(({ title }) => title).join('; ');
   if (head.length === 0) throw new UserError('unrecognised', `${path}: is empty`);
   throw new UserError('unrecognised', `${path}: not a capture this tool knows; looked for ${looked}`);
@@ -56,6 +63,26 @@ function inside(text: string, plain: Found): Found {
   const found = sniff(unwrapHead(wrapping, text));
   if (found === undefined || isBinary(found) || (found === plain && found === kernelLog)) return undefined;
   return 'declined' in found ? found : unwrapped(found, wrapping);
+}
+
+/** Packets of a protobuf, one behind the other: field 1 of the whole, each with its length. */
+function isPerfetto(head: Buffer): boolean {
+  if (!/[\0-\x07]/.test(head.toString('latin1'))) return false;
+  let at = 0;
+  for (let packets = 0; at < head.length; packets++) {
+    if (head[at++] !== 0x0a) return false;
+    let length = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = head[at++] ?? 0;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    // A packet begins with the tag of one of its fields.
+    if (length === 0 || (head[at] ?? 0) < 8) return false;
+    at += length;
+    if (packets === 3) return true;
+  }
+  return at === head.length;
 }
 
 function isBinary(found: Found): found is BinaryCollector {
