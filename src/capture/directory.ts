@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../model/errors.ts';
-import { MANIFEST_FILE, type Manifest } from '../model/manifest.ts';
+import type { Manifest } from '../model/manifest.ts';
+import { MANIFEST_FILE } from '../model/schema-id.ts';
 
 export interface Appender {
   /** Kept until the next flush: to write is to use a file system, whose module is recorded like any other. */

@@ -59,7 +59,7 @@ describe('a recording', () => {
     const { manifest, left } = await recording([], { command: ['sh', '-c', 'exit 3'] });
     expect(left).toBeUndefined();
     expect(readFileSync(join(folder, 'run/trace.txt'), 'latin1')).toBe(LOADED);
-    const written = readManifest(join(folder, 'run'));
+    const written = await readManifest(join(folder, 'run'));
     expect(written).toEqual(manifest);
     expect(manifestSchema.parse(manifest)).toMatchObject({
       state: 'complete',
@@ -89,7 +89,7 @@ describe('a recording', () => {
       '/no/such/program: cannot be started: no such program',
     );
     expect(kernel.list(`${TRACEFS}/instances`)).toEqual([]);
-    expect(readManifest(join(folder, 'run'))?.state).toBe('failed');
+    expect((await readManifest(join(folder, 'run')))?.state).toBe('failed');
   });
 
   test('for somebody who watches it ends when told to, and writes nothing', async () => {
@@ -127,7 +127,7 @@ describe('a recording', () => {
         }, 200),
     });
     expect(readdirSync(folder)).toEqual(['kept']);
-    const manifest = readManifest(path);
+    const manifest = await readManifest(path);
     expect(manifest).toMatchObject({ state: 'recording', streams: ['trace.txt'], kernel: { cpus: 2 } });
     expect(readFileSync(join(path, 'trace.txt'), 'latin1')).toBe(LOADED);
     for (const name of manifest!.symbols)
@@ -182,7 +182,7 @@ describe('a recording', () => {
     await expect(record(off, survey(kernel), plan, options)).rejects.toThrow(
       /^somebody else switched .* off$/,
     );
-    expect(readManifest(join(folder, 'run'))?.state).toBe('failed');
+    expect((await readManifest(join(folder, 'run')))?.state).toBe('failed');
     expect(readFileSync(join(folder, 'run/trace.txt'), 'latin1')).toBe(LOADED);
   });
 

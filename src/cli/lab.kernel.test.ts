@@ -109,6 +109,17 @@ describe.each(['6.1', '6.12'])('Linux %s', (kernel) => {
     together.remove();
   });
 
+  test.skipIf(because !== undefined || !hasCapture)('nothing is left behind in tracefs', ({ skip }) => {
+    const job = 'ref-leak:fixed';
+    const recorded = boot(kernel, 'leftovers', [job]);
+    const reason = recorded.skipped(job);
+    if (reason !== undefined) skip(reason);
+    const left = readFileSync(join(recorded.folder(job), 'left.txt'), 'utf8');
+    // What was killed could not clear up, which shows that there is something to clear up.
+    expect(left).toMatch(/^success: 0\nfailure: 0\nINT: 0\nKILL: [1-9]\d*\ncleanup: 0\n$/);
+    recorded.remove();
+  });
+
   test.skipIf(because !== undefined || !hasCapture)('ci tells the bug from its cure', ({ skip }) => {
     const both = boot(kernel, 'ci', ['ref-leak:fixed', 'ref-leak']);
     const reason = both.skipped('ref-leak');

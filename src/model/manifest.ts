@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { ruleIds } from './report.ts';
 
 export const MANIFEST = 'modlife/capture@1';
-export const MANIFEST_FILE = 'manifest.json';
 
 /** A file in the capture directory, never outside of it. */
 const file = z.string().regex(/^(?:\w[\w.-]*\/)?\w[\w.-]*$/);

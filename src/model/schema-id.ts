@@ -2,3 +2,5 @@
 export const SCHEMA = 'modlife/findings@1';
 export const DIFF_SCHEMA = 'modlife/diff@1';
 export const SUPPRESSIONS_SCHEMA = 'modlife/suppressions@1';
+/** In a capture directory. */
+export const MANIFEST_FILE = 'manifest.json';

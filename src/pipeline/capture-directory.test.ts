@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { MANIFEST, MANIFEST_FILE, type Manifest } from '../model/manifest.ts';
+import { MANIFEST, type Manifest } from '../model/manifest.ts';
+import { MANIFEST_FILE } from '../model/schema-id.ts';
 import { analyze } from './analyze.ts';
 
 let folder: string;

@@ -3,7 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Lost } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
-import { MANIFEST_FILE, type Manifest, manifestSchema } from '../model/manifest.ts';
+import type { Manifest } from '../model/manifest.ts';
+import { MANIFEST_FILE } from '../model/schema-id.ts';
 import { type Unpacked, unpackTar } from './tar.ts';
 
 /** One file to be read as a capture. */
@@ -43,11 +44,11 @@ export async function openInputs(paths: readonly string[], format: string | unde
     for (const path of paths) {
       const tar = format === undefined ? await unpackTar(path) : undefined;
       if (tar === undefined) {
-        members.push(...membersOf(path, format));
+        members.push(...(await membersOf(path, format)));
         continue;
       }
       unpacked.push(tar);
-      for (const { path: file, known, ...member } of membersOf(tar.folder, format)) {
+      for (const { path: file, known, ...member } of await membersOf(tar.folder, format)) {
         members.push({
           ...member,
           path: join(path, basename(file)),
@@ -63,9 +64,9 @@ export async function openInputs(paths: readonly string[], format: string | unde
   }
 }
 
-function membersOf(path: string, format: string | undefined): Member[] {
+async function membersOf(path: string, format: string | undefined): Promise<Member[]> {
   if (path === '-' || !isFolder(path)) return [{ path, format }];
-  const manifest = readManifest(path);
+  const manifest = await readManifest(path);
   // Elsewhere it is told what to do with a folder.
   if (manifest === undefined) return [{ path, format }];
   const { release, cpus } = manifest.kernel;
@@ -88,7 +89,7 @@ function membersOf(path: string, format: string | undefined): Member[] {
 }
 
 /** @returns undefined for a folder that is no capture */
-export function readManifest(folder: string): Manifest | undefined {
+export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const path = join(folder, MANIFEST_FILE);
   let text: string;
   try {
@@ -96,6 +97,7 @@ export function readManifest(folder: string): Manifest | undefined {
   } catch {
     return undefined;
   }
+  const { manifestSchema } = await import('../model/manifest.ts');
   const parsed = manifestSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const { path: at = [], message = 'no JSON' } = parsed.error.issues[0] ?? {};

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../model/errors.ts';
-import { MANIFEST_FILE } from '../model/manifest.ts';
+import { MANIFEST_FILE } from '../model/schema-id.ts';
 import { openSource } from './source.ts';
 import { writeTemporary } from './temporary.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../pipeline/package-root.ts';
 
 /** `samples/lab/guest/record-*.sh`. */
-export type Recorder = 'tracefs' | 'capture' | 'bpftrace' | 'ci' | 'live';
+export type Recorder = 'tracefs' | 'capture' | 'bpftrace' | 'leftovers' | 'ci' | 'live';
 
 /** The exit status of a tool that is not to blame: something is not installed, or not to be had. */
 const CANNOT = 2;

@@ -30,7 +30,14 @@ export function registerDoctor(command: Command, { io }: Run): void {
         import('../../pipeline/capture-directory.ts'),
       ]);
       const { report } = await read(paths, { format: options.format }, io);
-      const manifests = paths.map(readManifest).filter((manifest) => manifest !== undefined);
-      await print(doctorCaptures(report, manifests), options, io);
+      const manifests = await Promise.all(paths.map(readManifest));
+      await print(
+        doctorCaptures(
+          report,
+          manifests.filter((manifest) => manifest !== undefined),
+        ),
+        options,
+        io,
+      );
     });
 }
