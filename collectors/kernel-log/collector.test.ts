@@ -111,7 +111,11 @@ describe('a report in the kernel log', () => {
 
   it('knows its task although the log ends before the call trace', () => {
     expect(readOne(OOPS.split('\n').slice(0, 5).join('\n'))).toMatchObject({ pid: 200, what: 'oops' });
-    expect(readOne(WARNING.split('\n').slice(0, 2).join('\n'))).toMatchObject({ pid: 506, cpu: 1, comm: '' });
+    expect(readOne(WARNING.split('\n').slice(0, 2).join('\n'))).toMatchObject({
+      pid: 506,
+      cpu: 1,
+      comm: '<...>',
+    });
   });
 
   it('tells the kernel from the report when the log begins later', () => {

@@ -155,7 +155,8 @@ function createParser(sink: Sink): Parser {
       ts: report.ts,
       cpu: report.cpu,
       pid: report.pid,
-      comm: report.comm,
+      // As ftrace prints a name that it does not know; the line that tells it was cut off.
+      comm: report.comm === '' ? '<...>' : report.comm,
       context: contextOf(report),
       ...(report.frames.length === 0 ? {} : { stack: report.frames }),
     };
