@@ -8,5 +8,7 @@ export default defineConfig({
     exclude: ['**/*.browser.test.ts', '**/*.kernel.test.ts'],
     globalSetup: 'src/testing/built-program.ts',
     testTimeout: 30_000,
+    // One fewer by default, which on two cores is one after the other.
+    maxWorkers: '100%',
   },
 });
