@@ -109,6 +109,16 @@ describe('a report in the kernel log', () => {
     ]);
   });
 
+  // Invented: the second has come again since.
+  it.each([
+    ['Modules linked in: bar(OE) baz [last unloaded: foo(OE)]', 'foo'],
+    ['Modules linked in: bar(OE) foo(OE+) [last unloaded: foo(OE)]', undefined],
+    ['Modules linked in: bar(OE)', undefined],
+  ])('tells which module is gone: %s', (modules, gone) => {
+    const { lastUnloaded } = readOne(`${OOPS.split('\n').slice(0, 5).join('\n')}\n[   89.143000] ${modules}`);
+    expect(lastUnloaded).toBe(gone);
+  });
+
   it('knows its task although the log ends before the call trace', () => {
     expect(readOne(OOPS.split('\n').slice(0, 5).join('\n'))).toMatchObject({ pid: 200, what: 'oops' });
     expect(readOne(WARNING.split('\n').slice(0, 2).join('\n'))).toMatchObject({

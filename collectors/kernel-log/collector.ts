@@ -45,7 +45,7 @@ const MARK = /^ *<(\/?)(TASK|IRQ|SOFTIRQ|NMI|#DF|#DB|#MC|#VC2?|ENTRY_TRAMPOLINE)
 const REGISTERS =
   /^ *(?:RIP|EIP|Code|[RE]?(?:SP|AX|BX|CX|DX|SI|DI|BP)|R\d\d|EFLAGS|[CDEFG]S|CR2|DR\d|PKRU|ORIG_RAX): ?/;
 const OVER = /^(?:Modules linked in:|---\[ |Dumping ftrace |note: |Kernel panic - )/;
-const LAST_UNLOADED = /^Modules linked in:.* \[last unloaded: ([\w-]+)/;
+const MODULES = /^Modules linked in:(.*) \[last unloaded: ([\w-]+)/;
 /** ` [mod 0123…]`: CONFIG_STACKTRACE_BUILD_ID. */
 const BUILD_ID = / \[(\S+) [0-9a-f]{40}\]/;
 
@@ -244,7 +244,7 @@ function createParser(sink: Sink): Parser {
 
   /** A line of a report that has begun. */
   function go(caller: string, report: Report, text: string): void {
-    report.lastUnloaded ??= LAST_UNLOADED.exec(text)?.[1];
+    report.lastUnloaded ??= lastUnloaded(text);
     if (report.tracing) {
       trace(caller, report, text);
       return;
@@ -338,6 +338,13 @@ function createParser(sink: Sink): Parser {
 
 /** No kernel stack is deeper; a hostile log may be. */
 const MOST_FRAMES = 256;
+
+/** The module that went last, unless it has come again. */
+function lastUnloaded(text: string): string | undefined {
+  const [, linked = '', name] = MODULES.exec(text) ?? [];
+  const isBack = linked.split(' ').some((module) => module.replace(/\(.*/, '') === name);
+  return isBack ? undefined : name;
+}
 
 function contextOf({ firstMark, frames }: Report): ExecContext {
   switch (firstMark) {

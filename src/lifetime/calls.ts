@@ -238,7 +238,7 @@ export function resolvedLate(entry: FunctionEntryEvent): boolean {
 
 /** Is `code` printed as the function of `call` was, where that cannot be? Then it lay in the same text. */
 export function isPrintedAs(call: Call, { symbol, module }: Code): boolean {
-  const printed = call.entry.printed ?? (call.late ? call.entry.fn : undefined);
+  const { printed } = call.entry;
   return printed?.module !== undefined && printed.symbol === symbol && printed.module === module;
 }
 

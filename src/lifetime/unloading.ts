@@ -35,11 +35,15 @@ export interface Unloading {
   end(last: Event | undefined): void;
 }
 
-/** O_TRUNC: `rmmod -f`. */
-const FORCED = 0o1000;
+const O_TRUNC = 0x200;
 
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
+
+/** `rmmod -f`, as far as the system call was seen. */
+export function isForced({ enter }: Unload): boolean {
+  return enter?.flags !== undefined && (enter.flags & O_TRUNC) !== 0;
+}
 
 export function createUnloading(
   incarnations: Incarnations,
@@ -166,10 +170,6 @@ export function createUnloading(
   function mayBeUnloaded(call: Call): boolean {
     const owner = ownerNow(call, current.values());
     return owner === undefined || owner.count.users <= 0;
-  }
-
-  function isForced({ enter }: Unload): boolean {
-    return enter?.flags !== undefined && (enter.flags & FORCED) !== 0;
   }
 
   return {

@@ -173,7 +173,7 @@ export interface FaultEvent extends EventBase {
   /** Faulting or instruction address, where printed. */
   readonly address?: string;
   readonly at?: Code;
-  /** `[last unloaded: …]`, as the kernel says beside the modules that are there. */
+  /** The module that `[last unloaded: …]` names, if it is not among those that are there again. */
   readonly lastUnloaded?: string;
 }
 

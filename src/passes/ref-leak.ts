@@ -165,7 +165,8 @@ function whyLeaked(
   }
   if (carrier?.cancelled !== undefined && site.carried >= HABIT) {
     return {
-      certain: true,
+      // Who cancels may be about to give it back.
+      certain: ledger.now - carrier.cancelled.ts > AT_LEAST_NS,
       text: `${carrierName(carrier)}, which gave back ${site.carried} others, was cancelled before it could`,
       proof: [
         evidence(`arms ${carrierName(carrier)}`, carrier.armed),
@@ -221,7 +222,8 @@ function whyLeaked(
   return isNewest ? (shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof())) : undefined;
 }
 
-/** The module whose code took it, and whose code alone gives back what is taken there, has been freed since. */
+/** The module whose code took it has been freed since. Certain where that code alone was seen to give back what is taken
+ *  there: else somebody else may yet. */
 function takerFreed(ledger: Ledger, { get, taker }: Reference, site: TakingSite): Reason | undefined {
   if (site.family !== 'foreign' || taker.module === undefined) return undefined;
   if ([...site.partners.keys()].some(({ module }) => module !== taker.module)) return undefined;
@@ -230,7 +232,7 @@ function takerFreed(ledger: Ledger, { get, taker }: Reference, site: TakingSite)
   )?.free;
   if (free === undefined) return undefined;
   return {
-    certain: true,
+    certain: site.puts > 0,
     text: `${taker.module}, whose code took it, was freed without giving it back`,
     proof: [evidence(`${taker.module} is freed`, free)],
     since: get.ts,

@@ -1,12 +1,12 @@
 /** Unloads that met references: text freed under holders, and rmmod refused because of them. */
 import type { Incarnation } from '../lifetime/changes.ts';
 import { placeName } from '../lifetime/sites.ts';
+import { isForced } from '../lifetime/unloading.ts';
 import { doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 
 const EWOULDBLOCK = -11;
 const EBUSY = -16;
-const O_TRUNC = 0x200;
 
 export const forcedUnload: Pass = {
   rule: 'forced-unload',
@@ -17,10 +17,9 @@ export const forcedUnload: Pass = {
       change(change) {
         if (change.type !== 'freed' || change.incarnation.initFailed || change.usersAtFree <= 0) return;
         const { incarnation, unload, outstanding, usersAtFree } = change;
-        const flags = unload.enter?.flags;
-        const forced = flags !== undefined && (flags & O_TRUNC) !== 0;
+        const forced = isForced(unload);
         // Unforced, the kernel frees at zero only: what is missing then is a put in the trace, not a holder's.
-        if (flags !== undefined && !forced) return;
+        if (unload.enter?.flags !== undefined && !forced) return;
         // Where system calls are recorded, a free without one is the clean-up after an init that failed.
         if (unload.enter === undefined && ledger.sawUnloadCalls) return;
         if (outstanding.length > 0 && outstanding.every(({ family }) => family === 'tracer')) return;
