@@ -1,4 +1,7 @@
 /** Invented records, but where samples are named: whose text it is where names were looked up too late. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { analyze } from '../pipeline/analyze.ts';
 import { findingsOf } from '../testing/story.ts';
@@ -95,5 +98,30 @@ test('a crash in the memory of what the kernel unloaded last, though the trace e
       'x_tick',
       expect.stringContaining('the kernel says that x_tick was the last to go'),
     ],
+  ]);
+});
+
+test('a crash in a call of what the kernel unloaded last, though the trace ends before the free', async () => {
+  const whole = readFileSync('samples/tracefs/6.1-kthread-outlives.txt', 'utf8');
+  const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+  const cut = join(folder, 'trace.txt');
+  writeFileSync(cut, whole.slice(0, whole.lastIndexOf('\n', whole.indexOf(' free_module: ')) + 1));
+  const console = 'samples/kernel-log/6.1-kthread-outlives-console.txt';
+  const { report } = await analyze([cut, console]);
+  rmSync(folder, { recursive: true });
+  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  expect(errors.map(({ rule, certainty, culprit }) => [rule, certainty, culprit.symbol])).toEqual([
+    ['text-in-use', 'observed', 'ml_kthread_fn'],
+  ]);
+  expect(errors[0]!.detail).toContain('The task was in ml_kthread_fn()');
+});
+
+test('a crash that the trace and the kernel log beside it tell is told once', async () => {
+  const { report } = await analyze([
+    'samples/tracefs/6.1-kthread-outlives.txt',
+    'samples/kernel-log/6.1-kthread-outlives-console.txt',
+  ]);
+  expect(report.findings.map(({ rule, culprit }) => [rule, culprit.symbol])).toEqual([
+    ['text-in-use', 'ml_kthread_fn'],
   ]);
 });

@@ -1,23 +1,29 @@
 /** A crash in the memory of a module that was gone. */
+import type { Call } from '../lifetime/calls.ts';
 import type { Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
-import { freedAt } from '../lifetime/text-owner.ts';
+import { freedAt, ownerNow } from '../lifetime/text-owner.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
-import { evidence, makeFinding, who } from './make-finding.ts';
+import { callName, evidence, makeFinding, who } from './make-finding.ts';
 
 export interface Crash {
   readonly fault: FaultEvent;
   readonly incarnation: Incarnation;
+  /** Of its task, in the text of `incarnation`, whose end the capture lacks. */
+  readonly call?: Call;
   /** Why it may have been other memory. */
   readonly unsure: string | undefined;
 }
 
-/** Undefined for a fault elsewhere, and for one that a call in flight explains. */
+/** Undefined for a fault elsewhere, and for one that a call in flight explains when its text is freed. */
 export function crashInFreedText(ledger: Ledger, fault: FaultEvent): Crash | undefined {
   const address = fault.at?.address ?? fault.address;
   if (fault.what !== 'oops' || address === undefined) return undefined;
-  if (ledger.calls.inFlight().some((call) => call.fault === fault)) return undefined;
+  const calls = ledger.calls
+    .inFlight()
+    .filter(({ fault: own, entry }) => own !== undefined && entry.pid === fault.pid);
+  if (calls.length > 0) return inCallCutOff(ledger, fault, calls);
   const freed = freedAt(address, fault, ledger.incarnations);
   if (freed === undefined) return undefined;
   const unsure = freed.sure
@@ -26,7 +32,22 @@ export function crashInFreedText(ledger: Ledger, fault: FaultEvent): Crash | und
   return { fault, incarnation: freed.incarnation, unsure };
 }
 
-export function unexplainedCrash({ fault, incarnation, unsure }: Crash): Finding {
+/**
+ * A trace that the crash cut off may lack the free, and so what would tell of a call in flight. The kernel names what it
+ * unloaded last; that it cannot name where the task was says that nothing lies there any more.
+ */
+function inCallCutOff(ledger: Ledger, fault: FaultEvent, calls: readonly Call[]): Crash | undefined {
+  if (fault.lastUnloaded === undefined || fault.at === undefined || fault.at.symbol !== undefined)
+    return undefined;
+  const living = ledger.incarnations.filter(({ free }) => free === undefined);
+  for (const call of calls) {
+    const incarnation = ownerNow(call, living);
+    if (incarnation?.module === fault.lastUnloaded) return { fault, incarnation, call, unsure: undefined };
+  }
+  return undefined;
+}
+
+export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): Finding {
   return makeFinding({
     rule: 'text-in-use',
     severity: unsure === undefined ? 'error' : 'warning',
@@ -34,9 +55,15 @@ export function unexplainedCrash({ fault, incarnation, unsure }: Crash): Finding
     because: unsure,
     incarnation,
     title: `${who(fault)} faulted at ${fault.at?.address ?? fault.address}, in the memory of ${incarnation.module}, which was gone`,
-    detail: `The kernel reports: ${fault.message}. ${incarnation.free === undefined ? `Its unload was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`,
-    culprit: { event: fault },
+    detail: `The kernel reports: ${fault.message}. ${incarnation.free === undefined ? `${incarnation.unload === undefined ? 'Its unload' : 'The end of its unload'} was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}${
+      call === undefined
+        ? `What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`
+        : `The task was in ${callName(call)}, which had not returned when the trace ends.`
+    }`,
+    culprit:
+      call === undefined ? { event: fault } : { code: call.entry.fn, symbol: call.name, event: call.entry },
     evidence: [
+      ...(call === undefined ? [] : [evidence(`${callName(call)} enters`, call.entry)]),
       ...(incarnation.unload === undefined ? [] : [evidence('the unload begins', incarnation.unload.start)]),
       ...(incarnation.free === undefined ? [] : [evidence('the text is freed', incarnation.free)]),
       evidence(`the task faults: ${fault.message}`, fault),

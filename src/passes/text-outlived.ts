@@ -116,7 +116,8 @@ export const textInUse: Pass = {
           if (!change.inFlight.some((call) => runsAs(claim, call))) waiting.set(claim, change);
         }
         callbacks.freed(change);
-        for (const crash of crashes) if (crash.incarnation === change.incarnation) judge(crash);
+        for (const crash of crashes)
+          if (crash.incarnation === change.incarnation && crash.call === undefined) judge(crash);
         crashes = crashes.filter(({ incarnation }) => incarnation !== change.incarnation);
         const files = openFiles(ledger, change);
         if (files.length > 0) report(filesOpen(ledger, change, files));
