@@ -22,7 +22,7 @@
 static bool fixed;
 module_param(fixed, bool, 0);
 /* Step 7, made long. With 0 the race is there as before, and is won. */
-static unsigned int delay_ms = 800;
+static unsigned int delay_ms = 4000;
 module_param(delay_ms, uint, 0);
 
 static struct teach_object object;

@@ -16,7 +16,7 @@ static struct task_struct *thread;
 static noinline int teach_kthread_run(void *unused)
 {
 	while (!kthread_should_stop())
-		msleep_interruptible(1000);
+		msleep_interruptible(4000);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  * Without .owner nobody holds the module when open() is called. Between the call and try_module_get() an unload
  * may free the very text that is running.
  *
- * Cure: .owner, so that the caller takes the reference before it enters the module.
+ * Cure: .owner, so that the caller holds the module before it enters it and until it has left it. What the module
+ * takes and drops of itself meanwhile does no harm.
  */
 #include "teach.h"
 
@@ -14,15 +15,14 @@ module_param(fixed, bool, 0);
 
 static int teach_own_get_open(struct inode *inode, struct file *file)
 {
-	if (!fixed && !try_module_get(THIS_MODULE))
+	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
 	return 0;
 }
 
 static int teach_own_get_release(struct inode *inode, struct file *file)
 {
-	if (!fixed)
-		module_put(THIS_MODULE);
+	module_put(THIS_MODULE);
 	return 0;
 }
 

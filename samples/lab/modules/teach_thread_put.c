@@ -22,7 +22,7 @@ static noinline int teach_thread_put_job(void *unused)
 		module_put_and_kthread_exit(0);
 	module_put(THIS_MODULE);
 	/* What the thread still has to do; here it is made long. */
-	msleep(1500);
+	msleep(4000);
 	return 0;
 }
 

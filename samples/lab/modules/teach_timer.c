@@ -16,7 +16,7 @@ static DEFINE_TIMER(timer, teach_timer_expire);
 
 static int __init teach_timer_init(void)
 {
-	mod_timer(&timer, jiffies + msecs_to_jiffies(2000));
+	mod_timer(&timer, jiffies + msecs_to_jiffies(4000));
 	return 0;
 }
 module_init(teach_timer_init);

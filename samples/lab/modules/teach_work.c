@@ -15,7 +15,7 @@ static int runs;
 
 static void teach_work_run(struct work_struct *work)
 {
-	msleep(1500);
+	msleep(4000);
 	runs++;
 }
 static DECLARE_WORK(work, teach_work_run);

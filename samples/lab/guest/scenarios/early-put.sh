@@ -6,4 +6,4 @@ insmod $ko/teach_thread_put.ko fixed=$fixed
 echo go > /dev/teach_thread_put
 sleep 0.8
 rmmod teach_thread_put
-sleep 2
+sleep $((fixed ? 1 : 5))

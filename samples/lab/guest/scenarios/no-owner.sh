@@ -3,7 +3,7 @@
 # probe: teach_no_owner:teach_no_owner_open teach_no_owner:teach_no_owner_release
 insmod $ko/teach_no_owner.ko fixed=$fixed
 : < /dev/teach_no_owner
-sleep 1 < /dev/teach_no_owner &
+sleep $((fixed ? 1 : 5)) < /dev/teach_no_owner &
 sleep 0.3
 rmmod teach_no_owner
 wait $!

@@ -6,5 +6,5 @@ insmod $ko/teach_holder.ko
 [ "$variant" != lucky ] || delay='delay_ms=0'
 insmod $ko/teach_kobject.ko fixed=$fixed $delay
 rmmod teach_kobject
-sleep 1.5
+sleep $((fixed ? 1 : 5))
 rmmod teach_holder

@@ -5,4 +5,4 @@
 insmod $ko/teach_kthread.ko fixed=$fixed
 sleep 0.3
 rmmod teach_kthread
-sleep 1.5
+sleep $((fixed ? 1 : 5))

@@ -4,4 +4,4 @@
 # event: timer/timer_start timer/timer_cancel timer/timer_expire_entry timer/timer_expire_exit
 insmod $ko/teach_timer.ko fixed=$fixed
 rmmod teach_timer
-sleep 2.5
+sleep $((fixed ? 1 : 5))

@@ -5,4 +5,4 @@
 insmod $ko/teach_work.ko fixed=$fixed
 sleep 0.3
 rmmod teach_work
-sleep 2
+sleep $((fixed ? 1 : 5))
