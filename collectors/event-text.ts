@@ -51,6 +51,9 @@ export interface EventReader {
   /** A dynamic event: `body` starts with the parenthesis that tells what was probed. A probe on call_rcu() and its
    *  like is an `rcu_callback` where it prints the head and a function in a module. */
   dynamic(name: string, body: string, head: Head): Read;
+  /** The function that a dynamic event probes. A probe of ours carries it in its name, which is right when the symbol was
+   *  looked up too late. */
+  probed(name: string, printed: Code | undefined): Code | undefined;
   /** `sys_delete_module(…)` and `sys_delete_module -> 0x0`, which tracefs prints in place of `name: body`. */
   syscall(text: string, head: Head): Read;
 }
@@ -119,7 +122,6 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   /** What the names of probes say, by name. */
   const named = new Map<string, ReturnType<typeof readProbeName>>();
 
-  /** A probe of ours carries the function in its name, which is right when the symbol was looked up too late. */
   function probed(name: string, printed: Code | undefined): Code | undefined {
     let own = named.get(name);
     if (own === undefined && !named.has(name)) {
@@ -234,6 +236,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   }
 
   return {
+    probed,
+
     wants(name, bytes, from, to) {
       switch (interestIn.get(name)) {
         case 'unloading':

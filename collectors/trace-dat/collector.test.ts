@@ -117,6 +117,11 @@ const FORMATS = [
     'unsigned long __probe_func;	offset:8;	size:8;	signed:0;',
     'unsigned long __probe_ret_ip;	offset:16;	size:8;	signed:0;',
   ]),
+  format('enter4_gone_gone_exit', 1495, ['unsigned long __probe_ip;	offset:8;	size:8;	signed:0;']),
+  format('leave4_gone_gone_exit', 1496, [
+    'unsigned long __probe_func;	offset:8;	size:8;	signed:0;',
+    'unsigned long __probe_ret_ip;	offset:16;	size:8;	signed:0;',
+  ]),
   format('sys_enter_delete_module', 357, [
     'int __syscall_nr;	offset:8;	size:4;	signed:1;',
     'const char * name_user;	offset:16;	size:8;	signed:0;',
@@ -531,6 +536,26 @@ describe('a record of trace.dat', () => {
       { kind: 'function_return' },
     ]);
     expect(events[3]).not.toHaveProperty('caller');
+  });
+
+  it('of a probe of ours has the function of its name, when the module has gone', async () => {
+    bigEndian = false;
+    const nowhere = 0xffffffffc0999030n;
+    const { events } = await readWhole({
+      instances: one(
+        record(1495, 175, [u64(nowhere)]),
+        record(1496, 175, [u64(nowhere), u64(MISC_OPEN)]),
+        // Another module lies there now.
+        record(1495, 175, [u64(DRV_OPEN)]),
+      ),
+    });
+    const fn = { symbol: 'gone_exit', module: 'gone' };
+    expect(events).toMatchObject([
+      { kind: 'function_entry', fn },
+      { kind: 'function_return', fn },
+      { kind: 'function_entry', fn, printed: { symbol: 'drv_open', module: 'drv' } },
+    ]);
+    expect(events[0]).not.toHaveProperty('printed');
   });
 
   it('of another event is read by that event’s format', async () => {

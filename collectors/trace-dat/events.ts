@@ -292,14 +292,15 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
       return ({ line, ts, cpu, pid, comm, context }): DeferredEvent | FunctionEntryEvent | undefined => {
         // A probe of a program in user space.
         if (!isKernel(ip)) return undefined;
-        const entered = place(true);
+        const found = place(true);
+        const entered = reader.probed(name, found) ?? found;
         const given = args();
         const armed = armedCallback(entered, given, code);
         if (armed !== undefined) {
           const kind = 'rcu_callback';
           return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, ...armed };
         }
-        return {
+        const event: FunctionEntryEvent = {
           kind: 'function_entry',
           seq: 0,
           input: 0,
@@ -313,12 +314,16 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
           probe: name,
           args: given,
         };
+        return found.module === undefined || found.module === entered.module
+          ? event
+          : { ...event, printed: found };
       };
     }
     if (fn === undefined || returnsTo === undefined) return undefined;
     return ({ line, ts, cpu, pid, comm, context }): FunctionReturnEvent | undefined => {
       if (!isKernel(fn)) return undefined;
-      const returned = place(false);
+      const found = place(false);
+      const returned = reader.probed(name, found) ?? found;
       read(returnsTo);
       const caller = place(true);
       const kind = 'function_return';
