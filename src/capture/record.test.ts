@@ -16,10 +16,11 @@ import { analyze } from '../pipeline/analyze.ts';
 import { readManifest } from '../pipeline/capture-directory.ts';
 import { type FakeKernel, fakeKernel, TRACEFS } from '../testing/fake-kernel.ts';
 import { holdDirectory } from './held-directory.ts';
+import { cleanUp } from './instance.ts';
 import { makePlan } from './plan.ts';
 import { type RecordOptions, record } from './record.ts';
 import { survey } from './survey.ts';
-import { cleanUp, openTracefs } from './tracefs.ts';
+import { openTracefs } from './tracefs.ts';
 
 let kernel: FakeKernel;
 let folder: string;

@@ -1,4 +1,5 @@
 /** One recording, from the first probe to the last file. */
+import type { Backend } from '../model/backend.ts';
 import { UserError } from '../model/errors.ts';
 import { MANIFEST, type Manifest, type Plan } from '../model/manifest.ts';
 import { type CaptureDirectory, createDirectory, KERNEL_LOG, nowhere } from './directory.ts';
@@ -12,7 +13,7 @@ import type { Survey } from './survey.ts';
 export interface RecordOptions {
   /** Made, or one that is there; absent: nothing is kept. */
   readonly directory?: string | CaptureDirectory | undefined;
-  readonly backend: Manifest['backend'];
+  readonly backend: Backend;
   /** Begins to record, once nothing can stop us from ending it. */
   readonly open: () => Session;
   /** Recorded while it runs; otherwise until `seconds` are over or somebody says stop. */
@@ -66,7 +67,7 @@ export async function record(
   const stop = stopper();
   const session = open();
   const watch = watchModules(kernel, survey, plan, session, directory);
-  const trace = directory.append(session.file);
+  const trace = session.isWriter === true ? undefined : directory.append(session.file);
   const log = openKernelLog(kernel);
   const logFile = log === undefined ? undefined : directory.append(KERNEL_LOG);
 
@@ -95,7 +96,7 @@ export async function record(
       logFile?.write(bytes);
       onLog?.(bytes);
     }
-    trace.flush();
+    trace?.flush();
     logFile?.flush();
   };
   /** So many probes and snapshots are in the manifest. */
@@ -106,7 +107,7 @@ export async function record(
     manifest.state = state;
     manifest.symbols = [...watch.files];
     manifest.notProbed = [...session.refused, ...watch.notProbed];
-    manifest.lost = session.lost().map((own) => ({ ...own, told: watch.told.get(own.cpu) ?? 0 }));
+    manifest.lost = session.lost().map((own) => ({ told: watch.told.get(own.cpu) ?? 0, ...own }));
     manifest.missed = session.missed();
     directory.manifest(manifest);
   };
@@ -137,7 +138,7 @@ export async function record(
     directory.put('modules-before.txt', kernel.read('/proc/modules') ?? '');
     directory.manifest(manifest);
     streamed = session.stream((text) => {
-      trace.write(text);
+      trace?.write(text);
       watch.read(text);
       onText?.(text);
     });
@@ -160,17 +161,17 @@ export async function record(
     state = 'complete';
   } finally {
     clearInterval(timer);
+    manifest.end = now();
     session.stop();
     try {
       await streamed?.catch(fail);
-      manifest.end = now();
       await watch.end();
       flush();
       describe(state);
       directory.put('modules-after.txt', kernel.read('/proc/modules') ?? '');
     } finally {
       left = session.remove();
-      trace.close();
+      trace?.close();
       log?.close();
       logFile?.close();
       stop.off();

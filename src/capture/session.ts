@@ -1,4 +1,4 @@
-/** One backend at work: what it records, comes as a stream of text. */
+/** One backend at work. */
 import type { Manifest, PlannedProbe } from '../model/manifest.ts';
 
 export type Refused = Manifest['notProbed'][number];
@@ -6,6 +6,8 @@ export type Refused = Manifest['notProbed'][number];
 export interface Session {
   /** What its stream is called in the capture directory. */
   readonly file: string;
+  /** It writes that file itself, and its text is of the loads of modules alone. */
+  readonly isWriter?: true;
   /** Resolves when what happens from now on is recorded. */
   readonly ready: Promise<void>;
   /** What could not be set up, and why. */
@@ -19,8 +21,8 @@ export interface Session {
   stream(onText: (text: Buffer) => void): Promise<void>;
   /** Ends the stream, once all that was recorded has been told. */
   stop(): void;
-  /** Per CPU with losses, how many events. */
-  lost(): { cpu: number; lost: number }[];
+  /** Per CPU with losses, how many events, and how many of these its file tells of, where that is not in the text. */
+  lost(): { cpu: number; lost: number; told?: number }[];
   /** Probes that found all their places taken. */
   missed(): Manifest['missed'];
   /** Takes all of it away again. @returns why that did not succeed */

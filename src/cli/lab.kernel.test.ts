@@ -61,6 +61,9 @@ const crashing: Readonly<Record<string, readonly Expected[]>> = {
 /** Those that are told without a probe on a function of the module: each takes bpftrace half a minute to begin. */
 const withEventsAlone = ['put-without-get', 'put-after-failed-get', 'forced-unload'];
 
+/** Those that need probes on the module, set while it is loaded, and their order with the rest of the trace. */
+const withProbes = ['ref-leak', 'put-after-failed-get', 'free-in-softirq', 'release-after-exit:lucky'];
+
 /** What looks like a bug and is none. */
 const lookAlikes = ['failed-init', 'transient-holders', 'forced-unload:idle', 'trace-gap:lucky'];
 
@@ -123,6 +126,35 @@ describe(`Linux ${kernel}`, () => {
     expect(stdout).toMatch(/^ +held by misc_open: an open file, by sh\/\d+ at /m);
     recorded.remove();
   });
+
+  test.skipIf(because !== undefined || !hasCapture)('trace-cmd records what they need', async ({ skip }) => {
+    const together = boot(kernel, 'trace-cmd', ['ref-leak:fixed', ...withProbes]);
+    await expectFindings(together, 'ref-leak:fixed', [], skip);
+    for (const job of withProbes) {
+      await expectFindings(together, job, harmless[job]!, skip);
+      expect(readdirSync(join(together.folder(job), 'capture'))).toContain('trace.dat');
+    }
+    together.remove();
+  });
+
+  test.skipIf(because !== undefined || !hasCapture)(
+    'nor does trace-cmd leave anything behind',
+    async ({ skip }) => {
+      const job = 'ref-leak:fixed';
+      const recorded = boot(kernel, 'leftovers-trace-cmd', [job]);
+      const reason = recorded.skipped(job);
+      if (reason !== undefined) skip(reason);
+      expect(readFileSync(join(recorded.folder(job), 'left.txt'), 'utf8')).toMatch(
+        /^success: 0\nfailure: 0\nINT: 0\nKILL: [1-9]\d*\ncleanup: 0\nrecorder: 0\nboth: 0\n$/,
+      );
+      // It came to its end without modlife.
+      const { stdout } = await runCli(['analyze', '--json', join(recorded.folder(job), 'KILL')]);
+      const { inputs, modules } = reportSchema.parse(JSON.parse(stdout));
+      expect(inputs[0]).toMatchObject({ format: 'trace-dat', lost: 0 });
+      expect(modules.map(({ module }) => module)).toContain('teach_ref_leak');
+      recorded.remove();
+    },
+  );
 
   test.skipIf(because !== undefined || !hasCapture)('nothing is left behind in tracefs', ({ skip }) => {
     const job = 'ref-leak:fixed';

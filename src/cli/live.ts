@@ -1,13 +1,13 @@
 /** This machine, recorded for `tail --live`: nothing is kept unless a folder is named. */
 import { readFileSync } from 'node:fs';
 import { holdDirectory } from '../capture/held-directory.ts';
-import type { Manifest } from '../model/manifest.ts';
+import { type Backend, formatOf } from '../model/backend.ts';
 import type { Following, Listener } from '../tail/source.ts';
 import { recordHere } from './run-capture.ts';
 
 interface LiveOptions {
   readonly module?: readonly string[] | undefined;
-  readonly backend?: Manifest['backend'] | undefined;
+  readonly backend?: Backend | undefined;
   /** Keep the recording there … */
   readonly output?: string | undefined;
   /** … or of the latest so many seconds what `save` needs. */
@@ -19,7 +19,7 @@ export interface Live {
   /** Random, of this boot. */
   readonly boot: string;
   /** Of its text. */
-  readonly format: Manifest['backend'];
+  readonly format: string;
   follow(listener: Listener): Following;
   /** Writes a capture directory. @param stream what was recorded @throws UserError */
   save(path: string, stream: readonly Buffer[]): void;
@@ -37,7 +37,7 @@ export function openLive({ module = [], backend = 'tracefs', output, keep, onRea
   let recording: Promise<unknown> = Promise.resolve();
   return {
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
-    format: backend,
+    format: formatOf[backend],
     get ended() {
       return recording.then(
         () => {},

@@ -3,18 +3,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bpftracePlan, openBpftrace } from '../capture/bpftrace.ts';
 import type { CaptureDirectory } from '../capture/directory.ts';
+import { cleanUp } from '../capture/instance.ts';
 import { createKernel, type Kernel } from '../capture/kernel.ts';
 import { makePlan } from '../capture/plan.ts';
 import { type Recorded, record } from '../capture/record.ts';
+import type { Session } from '../capture/session.ts';
 import { findTracefs, type Survey, survey } from '../capture/survey.ts';
-import { cleanUp, openTracefs } from '../capture/tracefs.ts';
+import { openTraceCmd } from '../capture/trace-cmd.ts';
+import { openTracefs } from '../capture/tracefs.ts';
+import type { Backend } from '../model/backend.ts';
+import { UserError } from '../model/errors.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { packageRoot, version } from '../pipeline/package-root.ts';
 import { plural } from '../report/layout.ts';
 import { printable } from '../report/printable.ts';
 import type { Io } from './io.ts';
-
-type Backend = Manifest['backend'];
 
 interface Options {
   readonly module?: readonly string[];
@@ -72,10 +75,7 @@ export async function recordHere(
   return record(kernel, found, plan, {
     directory,
     backend,
-    open: () =>
-      backend === 'bpftrace'
-        ? openBpftrace(join(packageRoot(), 'collectors/bpftrace/record.sh'), plan)
-        : openTracefs(kernel, found, plan, process.pid),
+    open: () => openSession(backend, kernel, found, plan, directory),
     command: command.length === 0 ? undefined : command,
     seconds,
     until,
@@ -84,6 +84,29 @@ export async function recordHere(
     onLog,
     onReady,
   });
+}
+
+function openSession(
+  backend: Backend,
+  kernel: Kernel,
+  found: Survey,
+  plan: Plan,
+  directory: string | CaptureDirectory | undefined,
+): Session {
+  switch (backend) {
+    case 'tracefs':
+      return openTracefs(kernel, found, plan, process.pid);
+    case 'bpftrace':
+      return openBpftrace(join(packageRoot(), 'collectors/bpftrace/record.sh'), plan);
+    case 'trace-cmd':
+      if (typeof directory !== 'string')
+        throw new UserError(
+          'usage',
+          'trace-cmd writes a file and shows nothing before its end',
+          'modlife capture',
+        );
+      return openTraceCmd(kernel, found, plan, process.pid, directory);
+  }
 }
 
 function summary({ command, lost, missed, notProbed, begin, end }: Manifest): string[] {

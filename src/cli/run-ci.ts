@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Backend } from '../model/backend.ts';
 import type { Severity } from '../model/report.ts';
 import { statusOf } from './exit.ts';
 import type { Io } from './io.ts';
@@ -12,6 +13,7 @@ import { recordHere } from './run-capture.ts';
 interface Options {
   readonly module?: readonly string[];
   readonly output?: string;
+  readonly backend: Backend;
   readonly failOn: Severity;
   readonly allowGaps?: boolean;
   readonly json?: boolean;

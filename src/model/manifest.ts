@@ -1,5 +1,6 @@
 /** What `modlife capture` writes beside its streams, and what reading a capture directory starts from. */
 import { z } from 'zod';
+import { backends } from './backend.ts';
 import { ruleIds } from './report.ts';
 
 export const MANIFEST = 'modlife/capture@1';
@@ -48,7 +49,7 @@ export const manifestSchema = z.object({
   schema: z.literal(MANIFEST),
   tool: z.object({ name: z.literal('modlife'), version: z.string() }),
   state: z.enum(['recording', 'complete', 'failed']).describe('recording: it was cut off'),
-  backend: z.enum(['tracefs', 'bpftrace']),
+  backend: z.enum(backends),
   kernel: z.object({ release: z.string(), machine: z.string(), cpus: z.number().int() }),
   clock: z.string(),
   begin: z.number().describe('ns on that clock'),

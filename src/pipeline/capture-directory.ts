@@ -1,6 +1,7 @@
 /** What `modlife capture` left: a folder that is read whole, through its manifest. */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { formatOf } from '../model/backend.ts';
 import type { Lost } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -71,9 +72,10 @@ async function membersOf(path: string, format: string | undefined): Promise<Memb
   if (manifest === undefined) return [{ path, format }];
   const { release, cpus } = manifest.kernel;
   const known = { folder: path, kernel: release, cpus, losses: lossesOf(manifest) };
+  if (manifest.backend === 'trace-cmd') expectTraceDat(path, manifest);
   const members: Member[] = manifest.streams.map((name, stream) => ({
     path: join(path, name),
-    format: manifest.backend,
+    format: formatOf[manifest.backend],
     known: stream === 0 ? known : { ...known, losses: [] },
   }));
   for (const name of manifest.symbols) {
@@ -86,6 +88,17 @@ async function membersOf(path: string, format: string | undefined): Promise<Memb
       members.push({ path: log, format: 'kernel-log', known: { ...known, losses: [] } });
   }
   return members;
+}
+
+/** It is written when trace-cmd ends. @throws UserError when it was not */
+function expectTraceDat(folder: string, { streams }: Manifest): void {
+  const missing = streams.map((name) => join(folder, name)).find((path) => !existsSync(path));
+  if (missing === undefined) return;
+  throw new UserError(
+    'noinput',
+    `${missing}: trace-cmd was killed before it wrote it, or is still at it`,
+    'trace-cmd restore makes one of the trace.dat.*.cpu* beside it, before the next boot',
+  );
 }
 
 /** @returns undefined for a folder that is no capture */

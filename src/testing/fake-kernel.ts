@@ -45,7 +45,14 @@ export function fakeKernel(sample: string): FakeKernel {
       put(`/template${dirname(path).slice(TRACEFS.length)}/${control}`, '');
     }
   }
-  for (const control of ['tracing_on', 'trace_clock', 'buffer_size_kb', 'trace_marker', 'trace_pipe'])
+  for (const control of [
+    'tracing_on',
+    'trace_clock',
+    'buffer_size_kb',
+    'buffer_percent',
+    'trace_marker',
+    'trace_pipe',
+  ])
     put(`/template/${control}`, '');
   put('/template/events/enable', '');
   for (const cpu of ['cpu0', 'cpu1']) {

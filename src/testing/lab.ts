@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import { packageRoot } from '../pipeline/package-root.ts';
 
 /** `samples/lab/guest/record-*.sh`. */
-export type Recorder = 'tracefs' | 'readme' | 'capture' | 'bpftrace' | 'leftovers' | 'ci' | 'live';
+export type Recorder =
+  | 'tracefs'
+  | 'readme'
+  | 'capture'
+  | 'bpftrace'
+  | 'trace-cmd'
+  | 'leftovers'
+  | 'leftovers-trace-cmd'
+  | 'ci'
+  | 'live';
 
 /** The exit status of a tool that is not to blame: something is not installed, or not to be had. */
 const CANNOT = 2;

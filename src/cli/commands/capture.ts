@@ -1,11 +1,12 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { type Backend, backends } from '../../model/backend.ts';
 import type { Run } from '../program.ts';
 
 interface Options {
   module?: string[];
   output?: string;
   for?: number;
-  backend: 'tracefs' | 'bpftrace';
+  backend: Backend;
   plan?: boolean;
   cleanup?: boolean;
   json?: boolean;
@@ -16,12 +17,7 @@ export function registerCapture(command: Command, run: Run): void {
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
     .option('--for <seconds>', 'end after so long', positive)
-    .addOption(
-      command
-        .createOption('--backend <name>', 'what records')
-        .choices(['tracefs', 'bpftrace'])
-        .default('tracefs'),
-    )
+    .addOption(backendOption(command))
     .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
     .option('--cleanup', 'remove what a recorder left behind that was killed')
     .option('--json', 'the plan as JSON')
@@ -39,6 +35,10 @@ Exit status: 0 recorded, whatever became of COMMAND; 2 could not do it.`,
       if (options.plan === true) return showPlan(options.module ?? [], options, run.io);
       await capture(command, options, run.io);
     });
+}
+
+export function backendOption(command: Command): Option {
+  return command.createOption('--backend <name>', 'what records').choices(backends).default('tracefs');
 }
 
 export function collect(value: string, all: readonly string[] = []): string[] {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Manifest } from '../../model/manifest.ts';
+import { type Backend, backends } from '../../model/backend.ts';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
@@ -8,7 +8,7 @@ import { collect, positive } from './capture.ts';
 interface Options extends TriageFiles {
   live?: boolean;
   module?: string[];
-  backend?: Manifest['backend'];
+  backend?: Backend;
   output?: string;
   json?: boolean;
   plain?: boolean;
@@ -31,8 +31,11 @@ export function registerTail(command: Command, run: Run): void {
     )
     .addOption(
       command
-        .createOption('--backend <name>', 'with --live, what records (default: tracefs)')
-        .choices(['tracefs', 'bpftrace']),
+        .createOption(
+          '--backend <name>',
+          'with --live, what records (default: tracefs); trace-cmd tells nothing before its end',
+        )
+        .choices(backends.filter((name) => name !== 'trace-cmd')),
     )
     .option('-o, --output <dir>', 'with --live, keep the recording there; with --keep, only that')
     .option('--from-start', 'of a file, all of it, too (the default)')
