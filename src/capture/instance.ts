@@ -11,9 +11,6 @@ import { functionsIn, type Survey } from './survey.ts';
 
 const INSTANCE = /^modlife-(\d+)(?:-\w+)?$/;
 const GROUP = /^modlife_(\d+)(?:_\w+)?$/;
-/** KiB a CPU, less where that would be much in all. */
-const BUFFER = 4096;
-const BUFFERS = 262_144;
 
 export interface Instance
   extends Pick<Session, 'refused' | 'traceable' | 'probe' | 'lost' | 'missed' | 'remove'> {
@@ -26,20 +23,14 @@ export interface Instance
   begin(): void;
 }
 
-/** Beside the main one of a recorder. */
-export interface Aside {
-  readonly purpose: string;
-  /** KiB a CPU. */
-  readonly buffer: number;
-}
-
-/** Nothing is recorded in it before it is to begin. */
+/** Nothing is recorded in it before it is to begin.
+ *  @param purpose of one beside the main one of a recorder */
 export function openInstance(
   kernel: Kernel,
-  { tracefs, cpus }: Pick<Survey, 'tracefs' | 'cpus'>,
-  plan: Pick<Plan, 'clock' | 'events' | 'probes'>,
+  { tracefs }: Pick<Survey, 'tracefs'>,
+  plan: Omit<Plan, 'watched' | 'missing'>,
   pid: number,
-  { purpose, buffer = BUFFER }: Partial<Aside> = {},
+  purpose?: string,
 ): Instance {
   const name = purpose === undefined ? `modlife-${pid}` : `modlife-${pid}-${purpose}`;
   const group = name.replaceAll('-', '_');
@@ -95,7 +86,7 @@ export function openInstance(
 
   set('tracing_on', '0');
   set('trace_clock', plan.clock);
-  set('buffer_size_kb', String(Math.min(buffer, Math.floor(BUFFERS / Math.max(1, cpus)))));
+  if (plan.buffer !== undefined) set('buffer_size_kb', String(plan.buffer));
 
   return {
     name,

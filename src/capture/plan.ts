@@ -12,6 +12,9 @@ import type { Survey } from './survey.ts';
 
 /** Joins with the kernel log and with bpftrace's `nsecs`. */
 const CLOCK = 'mono';
+/** KiB for each CPU, less where that would be much in all. */
+const BUFFER = 4096;
+const BUFFERS = 262_144;
 
 const REFERENCES: readonly RuleId[] = [
   'ref-leak',
@@ -84,10 +87,16 @@ const wanted: readonly Want[] = [
 ];
 
 /** @param modules whose every function is to be probed */
-export function makePlan(survey: Survey, modules: readonly string[]): Plan {
+/** @param buffer KiB for each CPU */
+export function makePlan(
+  survey: Survey,
+  modules: readonly string[],
+  buffer = Math.min(BUFFER, Math.floor(BUFFERS / Math.max(1, survey.cpus))),
+): Plan {
   const missing: Missing[] = [];
   const plan: Plan = {
     clock: survey.clocks.includes(CLOCK) ? CLOCK : (survey.clocks[0] ?? 'local'),
+    buffer,
     events: planEvents(survey, missing),
     probes: planKernelProbes(survey, missing),
     watched: [...modules],

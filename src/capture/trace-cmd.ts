@@ -23,13 +23,14 @@ const WAKE = '1';
 /** Of what it says on stderr. */
 const SAID = 1 << 14;
 /** What trace-cmd reads nobody else can: the loads of modules are seen in an instance of their own. */
-const LOADS = { purpose: 'loads', buffer: 64 } as const;
+const LOADS = 'loads';
+const LOADS_BUFFER = 64;
 const LOAD = 'module/module_load';
 
 /** @param directory where trace.dat is to be */
 export function openTraceCmd(
   kernel: Kernel,
-  found: Pick<Survey, 'tracefs' | 'cpus' | 'events'>,
+  found: Pick<Survey, 'tracefs' | 'events'>,
   plan: Plan,
   pid: number,
   directory: string,
@@ -68,7 +69,8 @@ export function openTraceCmd(
       try {
         instance.begin();
         const events = found.events.has(LOAD) ? [{ event: LOAD }] : [];
-        loads = openTracefs(kernel, found, { clock: plan.clock, events, probes: [] }, pid, LOADS);
+        const ofLoads = { clock: plan.clock, buffer: LOADS_BUFFER, events, probes: [] };
+        loads = openTracefs(kernel, found, ofLoads, pid, LOADS);
         resolve();
       } catch (error) {
         reject(error);

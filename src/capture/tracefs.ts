@@ -1,8 +1,7 @@
 /** Recording with tracefs alone: the text of an instance of our own, as the kernel prints it. */
 import { open } from 'node:fs/promises';
 import { UserError } from '../model/errors.ts';
-import type { Plan } from '../model/manifest.ts';
-import { type Aside, openInstance } from './instance.ts';
+import { openInstance } from './instance.ts';
 import type { Kernel } from './kernel.ts';
 import type { Session } from './session.ts';
 import type { Survey } from './survey.ts';
@@ -14,12 +13,12 @@ const PIECE = 1 << 16;
 
 export function openTracefs(
   kernel: Kernel,
-  found: Pick<Survey, 'tracefs' | 'cpus'>,
-  plan: Pick<Plan, 'clock' | 'events' | 'probes'>,
+  found: Pick<Survey, 'tracefs'>,
+  plan: Parameters<typeof openInstance>[2],
   pid: number,
-  aside?: Aside,
+  purpose?: string,
 ): Session {
-  const instance = openInstance(kernel, found, plan, pid, aside);
+  const instance = openInstance(kernel, found, plan, pid, purpose);
   const { path, set } = instance;
   let stopped = false;
   instance.begin();

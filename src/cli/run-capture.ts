@@ -22,6 +22,7 @@ import type { Io } from './io.ts';
 interface Options {
   readonly module?: readonly string[];
   readonly backend?: Backend;
+  readonly bufferSize?: number | undefined;
   readonly output?: string;
   readonly for?: number;
   readonly json?: boolean;
@@ -35,12 +36,19 @@ export function lookAtKernel(): { kernel: Kernel; found: Survey } {
 export async function showPlan(modules: readonly string[], options: Options, io: Io): Promise<void> {
   const { kernel, found } = lookAtKernel();
   const { print } = await import('./print.ts');
-  const plan = planFor(options.backend ?? 'tracefs', kernel, found, modules);
+  const plan = planFor(kernel, found, modules, options);
   await print({ type: 'plan', kernel: found.release, plan }, options, io);
 }
 
-function planFor(backend: Backend, kernel: Kernel, found: Survey, modules: readonly string[]): Plan {
-  return backend === 'bpftrace' ? bpftracePlan(kernel, found, modules) : makePlan(found, modules);
+function planFor(
+  kernel: Kernel,
+  found: Survey,
+  modules: readonly string[],
+  { backend, bufferSize }: Pick<Options, 'backend' | 'bufferSize'>,
+): Plan {
+  if (backend !== 'bpftrace') return makePlan(found, modules, bufferSize);
+  if (bufferSize === undefined) return bpftracePlan(kernel, found, modules);
+  throw new UserError('usage', 'bpftrace has no such buffer', 'BPFTRACE_PERF_RB_PAGES in its environment');
 }
 
 export async function capture(command: readonly string[], options: Options, io: Io): Promise<void> {
@@ -58,7 +66,7 @@ export async function capture(command: readonly string[], options: Options, io: 
   io.stderr.write(`modlife: modlife analyze ${printable(directory)}\n`);
 }
 
-interface Recording extends Pick<Options, 'module' | 'backend' | 'for'> {
+interface Recording extends Pick<Options, 'module' | 'backend' | 'bufferSize' | 'for'> {
   readonly until?: Promise<void>;
   readonly onText?: (text: Buffer) => void;
   readonly onLog?: (text: Buffer) => void;
@@ -68,10 +76,10 @@ interface Recording extends Pick<Options, 'module' | 'backend' | 'for'> {
 export async function recordHere(
   directory: string | CaptureDirectory | undefined,
   command: readonly string[],
-  { module = [], backend = 'tracefs', for: seconds, until, onText, onLog, onReady }: Recording,
+  { module = [], backend = 'tracefs', bufferSize, for: seconds, until, onText, onLog, onReady }: Recording,
 ): Promise<Recorded> {
   const { kernel, found } = lookAtKernel();
-  const plan = planFor(backend, kernel, found, module);
+  const plan = planFor(kernel, found, module, { backend, bufferSize });
   return record(kernel, found, plan, {
     directory,
     backend,
@@ -113,7 +121,7 @@ function summary({ command, lost, missed, notProbed, begin, end }: Manifest): st
   const events = lost.reduce((sum, own) => sum + own.lost, 0);
   const returns = missed.reduce((sum, own) => sum + own.times, 0);
   return [
-    `recorded ${(((end ?? begin) - begin) / 1e9).toFixed(1)} s, ${events === 0 ? 'no events lost' : `${plural(events, 'event')} lost`}`,
+    `recorded ${(((end ?? begin) - begin) / 1e9).toFixed(1)} s, ${events === 0 ? 'no events lost' : `${plural(events, 'event')} lost (a larger --buffer-size helps)`}`,
     ...(returns === 0 ? [] : [`${plural(returns, 'call')} went unprobed: too many at a time`]),
     ...(command === null || (command.status === 0 && command.signal === null)
       ? []

@@ -14,6 +14,7 @@ interface Options {
   readonly module?: readonly string[];
   readonly output?: string;
   readonly backend: Backend;
+  readonly bufferSize?: number;
   readonly failOn: Severity;
   readonly allowGaps?: boolean;
   readonly json?: boolean;

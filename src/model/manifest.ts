@@ -39,6 +39,7 @@ const missing = z.object({
 
 export const planSchema = z.object({
   clock: z.string(),
+  buffer: z.number().int().optional().describe('KiB for each CPU; a backend of its own memory has none'),
   events: z.array(plannedEvent),
   probes: z.array(plannedProbe),
   watched: z.array(z.string()).describe('modules of which every function is probed'),

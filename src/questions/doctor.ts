@@ -76,7 +76,7 @@ const RECORD: Partial<Record<RuleId, string>> = {
 
 /** A larger buffer, by what recorded. */
 const BUFFER: Readonly<Record<string, string>> = {
-  tracefs: 'echo 16384 > buffer_size_kb before recording, or enable fewer events',
+  tracefs: 'modlife capture --buffer-size 16384, or echo 16384 > buffer_size_kb before recording',
   'trace-cmd': 'trace-cmd record -b 16384',
   'trace-dat': 'trace-cmd record -b 16384',
   'perf-script': 'perf record -m 4096',

@@ -2,6 +2,7 @@
 # SCRIPT says what is worth a probe beyond the life of modules:
 #   # probe: MODULE:FUNCTION     entry and return, also of a module that is not loaded yet; without MODULE: of the kernel
 #   # event: SYSTEM/EVENT        an event of the kernel
+#   # buffer: KB                 too little of it, unless fixed
 script=$1 directory=$2
 tracing=/sys/kernel/tracing
 instance=$tracing/instances/lab
@@ -27,7 +28,9 @@ for function in call_rcu call_rcu_hurry; do
 done
 
 mkdir $instance
-echo 8192 > $instance/buffer_size_kb
+buffer=$(asked buffer)
+[ "$fixed" = 0 ] || buffer=
+echo "${buffer:-8192}" > $instance/buffer_size_kb
 echo mono > $instance/trace_clock
 # Each write to the shared directory calls netfs, which would be recorded, which would be written: for ever.
 grep --line-buffered --invert-match netfs < $instance/trace_pipe > "$directory/trace.txt" &

@@ -7,6 +7,7 @@ interface Options {
   output?: string;
   for?: number;
   backend: Backend;
+  bufferSize?: number;
   plan?: boolean;
   cleanup?: boolean;
   json?: boolean;
@@ -18,6 +19,7 @@ export function registerCapture(command: Command, run: Run): void {
     .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
     .option('--for <seconds>', 'end after so long', positive)
     .addOption(backendOption(command))
+    .addOption(bufferOption(command))
     .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
     .option('--cleanup', 'remove what a recorder left behind that was killed')
     .option('--json', 'the plan as JSON')
@@ -39,6 +41,17 @@ Exit status: 0 recorded, whatever became of COMMAND; 2 could not do it.`,
 
 export function backendOption(command: Command): Option {
   return command.createOption('--backend <name>', 'what records').choices(backends).default('tracefs');
+}
+
+export function bufferOption(command: Command): Option {
+  return command
+    .createOption('--buffer-size <KiB>', 'of each CPU (default: 4096, less where there are many)')
+    .argParser(kibibytes);
+}
+
+function kibibytes(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('expected KiB, a whole number');
+  return Number(text);
 }
 
 export function collect(value: string, all: readonly string[] = []): string[] {

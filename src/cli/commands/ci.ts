@@ -2,12 +2,13 @@ import type { Command } from 'commander';
 import type { Backend } from '../../model/backend.ts';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
-import { backendOption, collect } from './capture.ts';
+import { backendOption, bufferOption, collect } from './capture.ts';
 
 interface Options {
   module?: string[];
   output?: string;
   backend: Backend;
+  bufferSize?: number;
   failOn: Severity;
   allowGaps?: boolean;
   json?: boolean;
@@ -18,6 +19,7 @@ export function registerCi(command: Command, run: Run): void {
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'keep the capture there; otherwise it is kept if something was found')
     .addOption(backendOption(command))
+    .addOption(bufferOption(command))
     .addOption(
       command
         .createOption('--fail-on <severity>', 'exit 1 at findings of this severity or above')
