@@ -122,9 +122,12 @@ export function createHardReferences(
     incarnation.puts++;
     const { code, family } = actor(event, within);
     if (family === 'init' || (incarnation.state === 'coming' && isLoadersOwn(event, incarnation, family))) {
+      // Where the load went unseen, its hold was taken for somebody's reference.
+      const wasCounted = incarnation.state !== 'coming' && incarnation.count.unseen > 0;
       incarnation.initDone = event;
       incarnation.state = 'live';
-      counted(event, incarnation, 0);
+      counted(event, incarnation, wasCounted ? -1 : 0);
+      if (wasCounted) incarnation.count.unseenGivenBack();
       return;
     }
     const usersBefore = incarnation.count.users;
