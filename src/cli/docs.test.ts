@@ -1,9 +1,21 @@
 /** What stands in the documentation is what the program says. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../pipeline/package-root.ts';
 import { ruleNames } from '../questions/explain.ts';
+import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';
 
 const root = packageRoot();
@@ -21,6 +33,40 @@ test('GUIDE shows what its commands print', async () => {
   expect(commands.length).toBeGreaterThan(2);
   for (const [line, args] of commands)
     expect(guide).toContain(`${line}\n${indented((await runCli(args!.split(' '))).stdout)}`);
+});
+
+describe.each([
+  ['GitHub Actions', /(?:run: |&& )(modlife .+)$/gm],
+  ['GitLab', /- (modlife .+)$/gm],
+])('the example for %s', (service, step) => {
+  const [, job] = text('GUIDE.md').split(`### ${service}\n`)[1]!.split('```');
+  const steps = [...job!.matchAll(step)].map(([, command]) => command!);
+  const folder = mkdtempSync(join(tmpdir(), 'modlife-test-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test.each([
+    ['6.1-get-leak.txt', 1],
+    ['6.1-release-fixed.txt', 0],
+  ])('ends with the verdict on %s', (sample, verdict) => {
+    const cwd = join(folder, sample);
+    mkdirSync(join(cwd, 'ci'), { recursive: true });
+    copyFileSync(join(root, 'samples/tracefs', sample), join(cwd, 'lifetime.trace'));
+    writeFileSync(
+      join(cwd, 'ci/suppressions.json'),
+      '{ "schema": "modlife/suppressions@1", "suppressions": [] }',
+    );
+    writeFileSync(join(cwd, 'modlife'), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" "$@"\n`);
+    chmodSync(join(cwd, 'modlife'), 0o755);
+    // As both services run a step.
+    const statuses = steps.map((command) => {
+      const env = { ...process.env, PATH: `${cwd}:${process.env.PATH}` };
+      const { status, stderr } = spawnSync('bash', ['-e', '-c', command], { cwd, env, encoding: 'utf8' });
+      expect(stderr, command).not.toMatch(/^modlife: (?!wrote )/m);
+      return status;
+    });
+    expect(steps.length).toBeGreaterThan(1);
+    expect(Math.max(...statuses.map(Number))).toBe(verdict);
+  });
 });
 
 test.each(['README.md', 'GUIDE.md'])('%s names commands and options that there are', async (name) => {

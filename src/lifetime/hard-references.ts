@@ -13,7 +13,7 @@ import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
 import type { FileTracker } from './files.ts';
-import type { Incarnations } from './incarnations.ts';
+import { type Incarnations, identify } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import type { Reference } from './references.ts';
 import { familyOf, isWrapper, placeName, readFrame } from './sites.ts';
@@ -108,7 +108,10 @@ export function createHardReferences(
   }
 
   function taken(event: ModuleRefEvent, incarnation: Incarnation, within: Call | undefined): void {
+    const attempt = attempts.get(placeOf(event));
     attempts.delete(placeOf(event));
+    // It may be the first that is told of this load.
+    if (attempt !== undefined && moduleArgument(attempt) === event.module) identify(incarnation, attempt);
     incarnation.gets++;
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
@@ -122,9 +125,12 @@ export function createHardReferences(
     incarnation.puts++;
     const { code, family } = actor(event, within);
     if (family === 'init' || (incarnation.state === 'coming' && isLoadersOwn(event, incarnation, family))) {
+      // Where the load went unseen, its hold was taken for somebody's reference.
+      const wasCounted = incarnation.state !== 'coming' && incarnation.count.unseen > 0;
       incarnation.initDone = event;
       incarnation.state = 'live';
-      counted(event, incarnation, 0);
+      counted(event, incarnation, wasCounted ? -1 : 0);
+      if (wasCounted) incarnation.count.unseenGivenBack();
       return;
     }
     const usersBefore = incarnation.count.users;

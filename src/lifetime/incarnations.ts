@@ -1,5 +1,5 @@
 /** Every load of every module: the same name loaded again is another incarnation. */
-import type { Event, ModuleLoadEvent } from '../model/event.ts';
+import type { Event, FunctionEntryEvent, ModuleLoadEvent } from '../model/event.ts';
 import type { Change, Incarnation } from './changes.ts';
 import { createCount } from './count.ts';
 import { createReferenceBook } from './references.ts';
@@ -17,6 +17,11 @@ export interface Incarnations {
 
 /** Freed loads that are remembered beside the latest of each name: what comes late is mostly about one of them. */
 const REMEMBERED = 1024;
+
+/** Joins the struct module address that a probe prints, an identity, with the name. */
+export function identify(incarnation: Incarnation, { args }: FunctionEntryEvent): void {
+  if (/^0x[0-9a-f]{1,16}$/.test(args.mod ?? '')) incarnation.address ??= args.mod;
+}
 
 export function createIncarnations(tell: (change: Change) => void): Incarnations {
   const all: Incarnation[] = [];

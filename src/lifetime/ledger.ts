@@ -17,7 +17,7 @@ import { createDeferredClaims } from './deferred.ts';
 import { createFileTracker, type FileTracker } from './files.ts';
 import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
-import { createIncarnations } from './incarnations.ts';
+import { createIncarnations, identify } from './incarnations.ts';
 import { moduleArgument } from './module-argument.ts';
 import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
@@ -91,7 +91,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     const name = functionName(event);
     const module = moduleArgument(event);
     if (module !== undefined) {
-      identify(module, event);
+      const incarnation = incarnations.current.get(module);
+      if (incarnation !== undefined && incarnation.state !== 'freed') identify(incarnation, event);
       if (name === 'try_module_get') references.attempted(event);
       if (name === 'free_module') unloading.freed(module, event);
     }
@@ -130,13 +131,6 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     files.returned(call);
     references.callReturned(call);
     tell({ type: 'call-returned', call });
-  }
-
-  /** Joins the struct module address, an identity, with the name. */
-  function identify(module: string, event: FunctionEntryEvent): void {
-    const incarnation = incarnations.current.get(module);
-    if (incarnation === undefined || incarnation.state === 'freed') return;
-    if (/^0x[0-9a-f]{1,16}$/.test(event.args.mod ?? '')) incarnation.address ??= event.args.mod;
   }
 
   function hung(task: HungTaskEvent): void {

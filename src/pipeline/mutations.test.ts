@@ -72,6 +72,33 @@ test.each([
   }
 });
 
+test.each([
+  ...names,
+  'tracefs/6.1-init-fails-after-taking.txt',
+  'tracefs/6.1-leak-on-one-path-fixed.txt',
+  'tracefs/6.1-stuck-unload.txt',
+])('%s says nothing new, not even as possible, when its beginning is missing', async (name) => {
+  const lines = records(name);
+  const header = lines.findIndex((line) => !line.startsWith('#'));
+  const grave = async (some: readonly string[]) => {
+    try {
+      const findings = await findingsOf(Buffer.from(some.join('\n'), 'latin1'));
+      return findings
+        .filter(({ severity }) => severity !== 'note')
+        .map(({ rule, module }) => `${rule} in ${module}`);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      return [];
+    }
+  };
+  const whole = await grave(lines);
+  for (let at = header + 1; at < lines.length; at++) {
+    const rest = [...lines.slice(0, header), ...lines.slice(at)];
+    const more = (await grave(rest)).filter((saying) => !whole.includes(saying));
+    expect(more, `${name} from line ${at + 1}: ${lines[at]}`).toEqual([]);
+  }
+});
+
 test.each(names)(
   '%s says no more with a record dropped, doubled, swapped or the rest cut off',
   async (name) => {

@@ -81,9 +81,9 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
       case 'state': {
         const { module, state, incarnation, from, to } = item;
         const where = track(module, 'state', events);
-        const ts = micros(from);
-        const dur = micros(to - from);
-        events.push({ ph: 'X', cat: 'state', name: state, ...where, ts, dur, args: { incarnation } });
+        // Readers add a duration to the start, and round: states would overlap. Some know an end by all that began.
+        const slice = { cat: 'state', name: state, ...where, args: { incarnation } };
+        events.push({ ph: 'B', ts: micros(from), ...slice }, { ph: 'E', ts: micros(to), ...slice });
         return events;
       }
       case 'finding': {

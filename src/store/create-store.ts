@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Report } from '../model/report.ts';
 import { isStore } from './is-store.ts';
 import { createRowWriter, createTables, type RowWriter } from './row-writer.ts';
 import type { IncarnationRow, ReferenceRow, StandingRow } from './rows.ts';
 import { APPLICATION_ID, INDEXES, SCHEMA_VERSION } from './schema.ts';
+import { Sqlite } from './sqlite.ts';
 import { settleStore, writing } from './writing.ts';
 
 export interface StoreResult {
@@ -41,7 +42,7 @@ export function createStore(path: string): StoreWriter {
     rmSync(partial, { force: true });
   };
   try {
-    db = writing(path, () => new Database(partial));
+    db = writing(path, () => new Sqlite(partial));
     return writerOf(db, path, target, partial, close);
   } catch (error) {
     close();

@@ -1,7 +1,7 @@
 /** A store that is written while others read it: in batches, each whole or absent whatever kills the writer. */
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Report } from '../model/report.ts';
 import { createStore, type StoreResult } from './create-store.ts';
@@ -9,6 +9,7 @@ import { isStore } from './is-store.ts';
 import { openStore } from './open-store.ts';
 import { createRowWriter, type RowWriter } from './row-writer.ts';
 import type { BadRow } from './rows.ts';
+import { Sqlite } from './sqlite.ts';
 import { writing } from './writing.ts';
 
 /** Where the last input of the store was left. */
@@ -45,7 +46,7 @@ export function openLiveStore(path: string, empty: () => Report): LiveStore {
   else if (isStore(path)) openStore(path).close();
   else throw new UserError('store', `${path} exists and is not a modlife store`, 'give --db another name');
   const target = realpathSync(resolve(path));
-  const db = writing(path, () => new Database(target));
+  const db = writing(path, () => new Sqlite(target));
   try {
     return writing(path, () => liveStore(db, path));
   } catch (error) {

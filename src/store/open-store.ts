@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event, EventKind, ExecContext, ModuleRefEvent, Nanoseconds } from '../model/event.ts';
 import {
@@ -16,6 +16,7 @@ import { storeVersion } from './is-store.ts';
 import { listQueries, type NamedQuery, type QueryParameter } from './list-queries.ts';
 import type { LossRow } from './rows.ts';
 import { contextIds, kindIds, SCHEMA_VERSION } from './schema.ts';
+import { Sqlite } from './sqlite.ts';
 
 interface EventFilter {
   /** Events about this module, and those whose call site or function lies in it. */
@@ -58,7 +59,7 @@ const HOW_TO_WRITE_ONE = 'modlife analyze --db FILE CAPTURE… writes one';
 export function openStore(path: string): Store {
   refuseOthers(path);
   // Resolved, since SQLite takes a name that begins with file: for a URI.
-  const db = reading(path, () => new Database(resolve(path), { readonly: true, fileMustExist: true }));
+  const db = reading(path, () => new Sqlite(resolve(path), { readonly: true, fileMustExist: true }));
   // The file may come from somebody else: its views shall call nothing but harmless functions.
   db.pragma('trusted_schema = OFF');
   // One moment of it, if somebody writes it meanwhile.
@@ -124,7 +125,7 @@ function reading<T>(path: string, work: () => T): T {
 /** Of a statement of ours whatever SQLite has to say is the file's fault. */
 function asUserError(path: string, error: unknown): unknown {
   const isLeft =
-    error instanceof Database.SqliteError && error.code === 'SQLITE_CANTOPEN' && existsSync(`${path}-wal`);
+    error instanceof Sqlite.SqliteError && error.code === 'SQLITE_CANTOPEN' && existsSync(`${path}-wal`);
   if (isLeft) {
     return new UserError(
       'store',
@@ -132,7 +133,7 @@ function asUserError(path: string, error: unknown): unknown {
       'ask once as somebody who may write in that folder',
     );
   }
-  if (!(error instanceof SyntaxError || error instanceof Database.SqliteError)) return error;
+  if (!(error instanceof SyntaxError || error instanceof Sqlite.SqliteError)) return error;
   return new UserError(
     'store',
     `${path} is damaged: ${error.message}`,
@@ -198,7 +199,7 @@ function createEventReader(db: Database.Database): (seq: number) => Event {
 
 /** What other rows refer to is missing only where the file is damaged. */
 function found<Row>(row: Row | undefined, what: string): Row {
-  if (row === undefined) throw new Database.SqliteError(`there is no ${what}`, 'SQLITE_CORRUPT');
+  if (row === undefined) throw new Sqlite.SqliteError(`there is no ${what}`, 'SQLITE_CORRUPT');
   return row;
 }
 
@@ -254,7 +255,7 @@ function createLookup(db: Database.Database): Lookup {
       const kind = kinds.get(row.kind);
       const context = contexts.get(row.context);
       if (kind === undefined || context === undefined) {
-        throw new Database.SqliteError(`shape ${id} is of no known kind`, 'SQLITE_CORRUPT');
+        throw new Sqlite.SqliteError(`shape ${id} is of no known kind`, 'SQLITE_CORRUPT');
       }
       return { ...row, kind, context, code: row.code === null ? undefined : code(row.code) };
     }),
@@ -473,7 +474,7 @@ function askFreely(db: Database.Database, text: string): QueryResult {
     }
     return ask(statement);
   } catch (error) {
-    const damaged = error instanceof Database.SqliteError && DAMAGE.test(error.code);
+    const damaged = error instanceof Sqlite.SqliteError && DAMAGE.test(error.code);
     if (error instanceof UserError || damaged || !(error instanceof Error)) throw error;
     throw new UserError(
       'usage',

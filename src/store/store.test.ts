@@ -12,7 +12,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event } from '../model/event.ts';
@@ -21,6 +20,7 @@ import { createStore, type StoreResult } from './create-store.ts';
 import { isStore } from './is-store.ts';
 import { openStore, type Store } from './open-store.ts';
 import { kindIds, SCHEMA_VERSION } from './schema.ts';
+import { Sqlite } from './sqlite.ts';
 
 let folder: string;
 let path: string;
@@ -429,7 +429,7 @@ describe('the file', () => {
     ['an empty file', ''],
     ['a foreign database', undefined],
   ])('%s is neither replaced nor opened', (_, content) => {
-    if (content === undefined) new Database(path).exec('CREATE TABLE t (a)').close();
+    if (content === undefined) new Sqlite(path).exec('CREATE TABLE t (a)').close();
     else writeFileSync(path, content);
     const before = readFileSync(path);
     expect(isStore(path)).toBe(false);
@@ -451,7 +451,7 @@ describe('the file', () => {
 
   test('a store of another version is refused for reading and replaced in writing', () => {
     write([]);
-    new Database(path).exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`).close();
+    new Sqlite(path).exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`).close();
     expect(isStore(path)).toBe(true);
     const error = refusal(() => openStore(path));
     expect(error.code).toBe('store');

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
+import { Sqlite } from './sqlite.ts';
 
 /** What the disk or its owner refuses is the user's to mend; any other error is ours and keeps its stack. */
 export function writing<T>(path: string, work: () => T): T {
@@ -30,7 +30,7 @@ const WAL = 2;
 export function settleStore(path: string, target: string): void {
   if (!existsSync(target) || !isLogged(target)) return;
   writing(path, () => {
-    const db = new Database(target, { timeout: 0 });
+    const db = new Sqlite(target, { timeout: 0 });
     try {
       db.pragma('journal_mode = DELETE');
     } finally {
