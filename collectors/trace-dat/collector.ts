@@ -15,8 +15,8 @@ import { type Container, type Instance, MAGIC, readContainer } from './container
 import { type Cursor, createCursor } from './cursor.ts';
 import { contextOf, createEventDecoder } from './events.ts';
 
-/** Records between two chances for the events to be taken away. */
-const BATCH = 4096;
+/** Records between two chances for the events to be taken away: few, so that they die young. */
+const BATCH = 256;
 /** A damaged file is damaged in many places, and the first few tell enough. */
 const MOST_COMPLAINTS = 1000;
 /** How many facts of a CPU are kept to know their twins: an interrupt may come between a fact and its twin. */

@@ -11,6 +11,7 @@ import type {
   FunctionEntryEvent,
   FunctionReturnEvent,
 } from '../../src/model/event.ts';
+import { createByteTable } from '../byte-table.ts';
 import { createCodeTable } from '../code.ts';
 import {
   armedCallback,
@@ -20,6 +21,7 @@ import {
   type Malformed,
   type Read,
 } from '../event-text.ts';
+import { standsAt } from '../record-header.ts';
 import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
 import type { Field, Format } from './format.ts';
@@ -48,6 +50,9 @@ const TRACING_FRAME = /^(?:trace_event_raw_event_|__traceiter_|ftrace_trampoline
 /** In a stack: the frame of a trampoline of ftrace's. */
 const TRAMPOLINE_MARK = 0x7fffffff;
 const MOST_PLACES = 1 << 16;
+/** Names known by their bytes, and what is too long for one: MODULE_NAME_LEN of the kernel. */
+const MOST_NAMES = 1 << 14;
+const LONGEST_NAME = 64;
 const NAMELESS: Malformed = { at: 0, message: 'expected the name of a module' };
 
 export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Container): EventDecoder {
@@ -58,6 +63,7 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
   const roughly = new Map<number, Code>();
   /** Of an address: the kernel's long. */
   const width = page.commitSize === 4 ? 4 : 8;
+  const nameOf = createByteTable((latin1) => Buffer.from(latin1, 'latin1').toString('utf8'), MOST_NAMES);
   const decoders = new Map<number, Decode>();
   const stacks = new Map<number, Field>();
 
@@ -137,7 +143,9 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
     }
     const nul = bytes.indexOf(0, at + from);
     const end = nul < 0 ? at + from + size : Math.min(nul, at + from + size);
-    return bytes.toString('utf8', at + from, end);
+    // A name comes again and again, a message does not.
+    if (end - at - from > LONGEST_NAME) return bytes.toString('utf8', at + from, end);
+    return nameOf(bytes, at + from, end);
   }
 
   /** The place whose address is in `high` and `low`, with its offset as %pS has it or without, as %ps. */
@@ -277,16 +285,27 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
     const ip = fields.get('__probe_ip');
     const fn = fields.get('__probe_func');
     const returnsTo = fields.get('__probe_ret_ip');
-    const readers: { readonly name: string; readonly value: () => string }[] = [];
+    const readers: { readonly name: string; readonly offset: number; readonly value: () => string }[] = [];
     for (const field of fields.values()) {
       if (/^(?:common_|__probe_)/.test(field.name)) continue;
-      readers.push({ name: field.name, value: argument(field, printed) });
+      readers.push({ name: field.name, offset: field.offset, value: argument(field, printed) });
     }
+    /** Where the arguments begin, behind what is the same in every call. */
+    const behind = Math.min(...readers.map(({ offset }) => offset));
+    // A function is often called with what it was called with last: module_put(NULL), for one.
+    let last: { readonly bytes: Buffer; readonly given: Readonly<Record<string, string>> } | undefined;
     function args(): Readonly<Record<string, string>> {
       if (readers.length === 0) return NO_ARGUMENTS;
-      const read: Record<string, string> = {};
-      for (const { name, value } of readers) read[name] = value();
-      return read;
+      if (
+        last !== undefined &&
+        last.bytes.length === length - behind &&
+        standsAt(last.bytes, bytes, at + behind)
+      )
+        return last.given;
+      const given: Record<string, string> = {};
+      for (const { name, value } of readers) given[name] = value();
+      if (!short) last = { bytes: Buffer.from(bytes.subarray(at + behind, at + length)), given };
+      return given;
     }
     if (ip !== undefined) {
       return ({ line, ts, cpu, pid, comm, context }): DeferredEvent | FunctionEntryEvent | undefined => {

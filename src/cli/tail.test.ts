@@ -92,23 +92,31 @@ describe('a growing file', () => {
     expect(stopped).toBe(1);
   });
 
-  test('is read on when it is truncated or replaced, with a gap told', async () => {
+  test.each([
+    ['little', 1, 3],
+    ['steadily', 20, 100],
+  ])('that grew %s is read on when it is truncated or replaced, with a gap told', async (_, times, count) => {
     const path = join(folder, 'grow');
-    writeFileSync(path, gets(1, 3));
+    writeFileSync(path, '');
     const { reader, lines, stop, ended } = following(path);
     const events = () => reader.inputs.map(({ events }) => events);
-    await until(() => events()[0] === 3);
+    const all = times * count;
+    for (let told = 0; told < all; told += count) {
+      appendFileSync(path, gets(1 + told, count));
+      await sleep(5);
+    }
+    await until(() => events()[0] === all);
     truncateSync(path, 0);
-    appendFileSync(path, gets(4, 2));
+    appendFileSync(path, gets(all + 1, 2));
     await until(() => events()[1] === 2);
     renameSync(path, `${path}.1`);
-    writeFileSync(path, gets(6, 1));
+    writeFileSync(path, gets(all + 3, 1));
     await until(() => events()[2] === 1);
     stop();
     const report = await ended;
     const gaps = lines.flatMap((line) => (line.type === 'gap' ? [line.reason] : []));
     expect(gaps).toEqual(['truncated', 'replaced']);
-    expect(report.modules).toMatchObject([{ module: 'm', gets: 6 }]);
+    expect(report.modules).toMatchObject([{ module: 'm', gets: all + 3 }]);
   });
 
   test('is read on when it comes back, and to its end when stopped', async () => {

@@ -21,6 +21,11 @@ const CHUNK = 1 << 17;
 const AT_ONCE = 8;
 /** Looking is as dear as reading: a file that is written to all the time is not looked at more often. */
 const BETWEEN_LOOKS_MS = 4;
+/** Each notice wakes us, so what grows by so many bytes a millisecond, look after look, is looked at by the clock
+ *  instead, until less comes. */
+const STEADY_GROWTH = 100;
+const STEADY_LOOKS = 8;
+const STEADY_POLL_MS = 20;
 
 /** statfs(2) of tracefs and debugfs: files there have no size, and reading takes away what was read. */
 const PSEUDO: ReadonlySet<number> = new Set([0x74726163, 0x64626720]);
@@ -42,6 +47,8 @@ export function followFile(path: string, first: number, listener: Listener): Fol
   let soon: NodeJS.Immediate | undefined;
   let later: NodeJS.Timeout | undefined;
   let looked = 0;
+  /** Looks in a row that found much. */
+  let steady = 0;
   let watcher: FSWatcher | undefined;
 
   /** Gives what there is, at most `chunks` of it. True when that was all. */
@@ -79,16 +86,14 @@ export function followFile(path: string, first: number, listener: Listener): Fol
     if (later !== undefined) return;
     const wait = looked + BETWEEN_LOOKS_MS - performance.now();
     if (wait <= 0) look();
-    else {
-      later = setTimeout(() => {
-        later = undefined;
-        look();
-      }, wait);
-    }
+    else later = setTimeout(look, wait);
   }
 
   function look(): void {
     if (stopped || soon !== undefined) return;
+    clearTimeout(later);
+    later = undefined;
+    const [from, since] = [position, looked];
     looked = performance.now();
     guarded(() => {
       if (!drain(AT_ONCE)) {
@@ -98,11 +103,26 @@ export function followFile(path: string, first: number, listener: Listener): Fol
         });
       } else if (!pseudo && fstatSync(fd).size < position) reopen('truncated');
     });
+    if (!stopped && !pseudo) pace(position - from, looked - since);
+  }
+
+  /** Waits for the kernel's next notice, or does without. */
+  function pace(grown: number, ms: number): void {
+    const wasSteady = steady >= STEADY_LOOKS;
+    steady = grown >= ms * STEADY_GROWTH ? steady + 1 : 0;
+    if (steady >= STEADY_LOOKS) {
+      watcher?.close();
+      later = setTimeout(look, STEADY_POLL_MS);
+    } else if (wasSteady) {
+      watchFile();
+      // What came since this look was not noticed.
+      notice();
+    }
   }
 
   /** Has another file taken this one's name? */
   function lookForOther(): void {
-    look();
+    if (later === undefined) look();
     if (stopped || soon !== undefined || pseudo) return;
     guarded(() => {
       const info = statSync(path, { throwIfNoEntry: false });

@@ -69,7 +69,8 @@ async function exportTables(sqlite: string, folder: string): Promise<string> {
     'PRAGMA page_size = 8192; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;',
     'PRAGMA locking_mode = EXCLUSIVE;',
     'BEGIN;',
-    SCHEMA,
+    // CSV has no NULL, and a strict table takes no empty text for a number.
+    SCHEMA.replace(/\) STRICT(?:, )?/g, ') '),
   ];
   for (const table of TABLES) {
     const file = join(folder, `${table}.csv`);
@@ -89,7 +90,8 @@ function importer(sqlite: string, script: string): Command {
   rmSync(database, { force: true });
   return {
     file: '/bin/sh',
-    args: ['-c', 'rm -f "$2"; exec "$1" "$2" ".read $3"', 'sh', sqlite, database, script],
+    // It ends with 1, as modlife does with findings, when a row was refused.
+    args: ['-c', 'rm -f "$2"; "$1" -bail "$2" ".read $3" || exit 2', 'sh', sqlite, database, script],
   };
 }
 
