@@ -8,4 +8,4 @@ import type Database from 'better-sqlite3';
 const require = createRequire(import.meta.url);
 
 export const Sqlite: typeof Database =
-  Number.parseInt(process.versions.node, 10) < 22 ? require('better-sqlite3-12') : require('better-sqlite3');
+  Number.parseInt(process.versions.node, 10) < 22 ? require('better-sqlite3') : require('better-sqlite3-13');
