@@ -3,19 +3,17 @@
  * timer: whoever reads the source pushes what there is and asks when to come back.
  */
 import type { Change } from '../lifetime/changes.ts';
-import type { Bad, Parser, Sink } from '../model/collector.ts';
-import { UserError } from '../model/errors.ts';
+import type { Bad, Collector, Parser, Sink } from '../model/collector.ts';
 import type { Event, FaultEvent } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import type { GapLine, TailLine } from '../model/tail-lines.ts';
 import { toReport } from '../pipeline/analyze.ts';
-import { detect, HEAD } from '../pipeline/detect.ts';
 import { createEngine, type Engine } from '../pipeline/engine.ts';
 import { createIntake, type Intake } from '../pipeline/intake.ts';
 import type { LiveKeeper } from '../pipeline/keep-live.ts';
 import { createLineSplitter, type LineSplitter } from '../pipeline/lines.ts';
 import type { Item } from '../pipeline/settle.ts';
-import { packingOf } from '../pipeline/unpack.ts';
+import { createHead } from './head.ts';
 import { createLogReader, type LogReader } from './log-reader.ts';
 import { createStateWatch, placeOf, type StateWatch } from './states.ts';
 import { createSuspicions } from './suspicions.ts';
@@ -65,10 +63,6 @@ export interface TailReader {
   readonly bad: readonly (readonly Bad[])[];
 }
 
-/** Lines with content that tell formats apart … */
-const ENOUGH_LINES = 20;
-/** … and how long to wait for as many before fewer must do. */
-const PATIENCE_MS = 500;
 /**
  * An event is complete when nothing more can belong to it. A stack follows its event at once, but perhaps in
  * another packet; a source that prints none, as its first events show, is not waited for.
@@ -97,17 +91,13 @@ export function createTailReader(options: ReaderOptions): TailReader {
   const continuation = keeper?.continuation ?? { type: 'new' };
   /** Inputs of earlier runs, but for the one that goes on. */
   const earlier = keeper?.inputs.slice(0, continuation.type === 'same' ? -1 : undefined) ?? [];
-  const format = options.format ?? keeper?.inputs.at(-1)?.format;
+  const head = createHead(path, options.format ?? keeper?.inputs.at(-1)?.format);
   const intakes: Intake[] = [];
   let source: { readonly intake: Intake; readonly input: number } | undefined;
   let restarts = 0;
   let log: LogReader | undefined;
   /** Faults that the source told and the log may tell, too. */
   const traced: string[] = [];
-  let head: Buffer[] = [];
-  let headSize = 0;
-  let headSince: number | undefined;
-  let tried = 0;
   let parser: Parser | undefined;
   let splitter: LineSplitter | undefined;
   let skipping = options.onlyNew === true;
@@ -223,44 +213,33 @@ export function createTailReader(options: ReaderOptions): TailReader {
     feed(current().take(splitter!.lines));
   }
 
-  function begin(): void {
+  function split(): void {
     splitter = createLineSplitter(
       (bytes, start, end, line) => parser!.line(bytes, start, end, line),
       parser!.sieve,
     );
   }
 
-  /** @param final no more will come for it to wait for */
-  function decide(final: boolean): boolean {
-    const bytes = Buffer.concat(head);
-    if (packingOf(bytes) !== undefined) {
-      throw new UserError(
-        'declined',
-        `${path}: is packed, which cannot be followed`,
-        'modlife analyze reads it',
-      );
-    }
-    let collector: ReturnType<typeof detect>;
-    try {
-      collector = detect(path, bytes, format);
-    } catch (error) {
-      if (final || (error instanceof UserError && error.code === 'usage')) throw error;
-      return false;
-    }
-    if ('read' in collector) {
-      throw new UserError(
-        'declined',
-        `${path}: ${collector.name} is written when the recording ends, it cannot be followed`,
-        'modlife analyze reads it',
-      );
-    }
+  function begin(collector: Collector, now: number): void {
     source = addInput((input) => createIntake(path, collector.name, input));
     parser = collector.createParser(sink);
-    begin();
+    split();
     if (continuation.type === 'gap') loseBetween(continuation.reason);
     // It was stored with what went before.
     else if (earlier.length > 0) current().summary.lost++;
-    return true;
+    const bytes = head.take();
+    if (skipBytes > 0) {
+      splitter!.push(bytes.subarray(0, skipBytes));
+      skipping = false;
+    }
+    splitter!.push(bytes.subarray(skipBytes));
+    settle(now);
+  }
+
+  function tryToBegin(now: number): boolean {
+    const collector = head.tryToTell(now);
+    if (collector !== undefined) begin(collector, now);
+    return collector !== undefined;
   }
 
   function loseBetween(reason: GapLine['reason']): void {
@@ -270,27 +249,6 @@ export function createTailReader(options: ReaderOptions): TailReader {
     current().release();
     for (const item of current().take(0)) engine.feed(item, source!.input);
     dirty = true;
-  }
-
-  function tryToDecide(now: number): boolean {
-    headSince ??= now;
-    if (format !== undefined || headSize >= HEAD) return decide(true);
-    const lines = contentLines(head);
-    if (lines === 0 || lines < tried * 2) return false;
-    if (lines < ENOUGH_LINES && now - headSince < PATIENCE_MS) return false;
-    tried = lines;
-    return decide(false);
-  }
-
-  function readHead(now: number): void {
-    const bytes = Buffer.concat(head);
-    head = [];
-    if (skipBytes > 0) {
-      splitter!.push(bytes.subarray(0, skipBytes));
-      skipping = false;
-    }
-    splitter!.push(bytes.subarray(skipBytes));
-    settle(now);
   }
 
   /** Are events complete as they come? */
@@ -353,10 +311,8 @@ export function createTailReader(options: ReaderOptions): TailReader {
         settle(now);
         return;
       }
-      // The chunk may lie in a buffer that is read into again.
-      head.push(Buffer.from(chunk));
-      headSize += chunk.length;
-      if (chunk.includes(NEWLINE) && tryToDecide(now)) readHead(now);
+      head.push(chunk);
+      if (chunk.includes(NEWLINE)) tryToBegin(now);
     },
 
     pushLog(text) {
@@ -371,11 +327,9 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
     tick(now) {
       if (splitter === undefined) {
-        const since = headSince ?? now;
-        if (headSize > 0 && now - since < PATIENCE_MS) return STACK_MS;
+        if (head.isWaiting(now)) return STACK_MS;
         // More will be tried when more has come.
-        if (headSize === 0 || !tryToDecide(now)) return undefined;
-        readHead(now);
+        if (head.size === 0 || !tryToBegin(now)) return undefined;
       }
       const patience = isPrompt() ? PROMPT_MS : STACK_MS;
       let complete: number | undefined;
@@ -393,8 +347,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
     restart(reason) {
       if (splitter === undefined) {
-        head = [];
-        headSize = 0;
+        head.take();
         keeper?.restart();
         return;
       }
@@ -405,7 +358,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       restarts++;
       const { end: _end, ...lasting } = facts;
       current().sink.facts(lasting);
-      begin();
+      split();
       linesBefore = 0;
       line = 0;
       headLines = undefined;
@@ -414,7 +367,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
     },
 
     skipUntilHere() {
-      if (splitter === undefined && headSize > 0) skipBytes = headSize;
+      if (splitter === undefined && head.size > 0) skipBytes = head.size;
       else skipping = false;
     },
 
@@ -428,9 +381,8 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
     end(stopped) {
       if (splitter === undefined) {
-        if (stopped && headSize === 0) return toReport(engine, inputs());
-        decide(true);
-        readHead(0);
+        if (stopped && head.size === 0) return toReport(engine, inputs());
+        begin(head.tell(), 0);
       }
       // Half a line is left to the run that goes on.
       if (!stopped || keeper === undefined) splitter!.end();
@@ -462,10 +414,4 @@ function storedUntil({ line, held }: { readonly line: number; readonly held: rea
 
 function keyOf(item: Item): string {
   return `${item.kind === 'lost' ? item.lost.line : item.line} ${item.kind}`;
-}
-
-/** Whole lines that are neither empty nor a comment, as most headers are. */
-function contentLines(chunks: readonly Buffer[]): number {
-  const text = Buffer.concat(chunks).toString('latin1');
-  return text.slice(0, text.lastIndexOf('\n') + 1).match(/^[^#\s].*|^\s+\S.*/gm)?.length ?? 0;
 }
