@@ -2,7 +2,14 @@
  * Calls into module text: entered, not yet returned. Per task, and per CPU for interrupts, because an interrupt
  * only borrows the task it finds.
  */
-import type { Code, Event, FaultEvent, FunctionEntryEvent, FunctionReturnEvent } from '../model/event.ts';
+import type {
+  Code,
+  Event,
+  FaultEvent,
+  FunctionEntryEvent,
+  FunctionReturnEvent,
+  ModuleRefEvent,
+} from '../model/event.ts';
 import { bareSymbol, readFrame } from './sites.ts';
 
 export interface Call {
@@ -35,6 +42,8 @@ export interface CallTracker {
   current(event: Event): Call | undefined;
   /** `event` shows that calls on its CPU or in its task are over. */
   observe(event: Event): void;
+  /** `put` may be the last thing that its task does. */
+  gaveBack(put: ModuleRefEvent): void;
   inFlight(): Call[];
   /** What calls of a function did to the count of `module`: how many returned, and how often with which net. */
   effects(
@@ -53,6 +62,9 @@ export interface CallTracker {
 /** Open calls kept per task: a function without a return probe must not pile up. */
 const DEPTH = 64;
 const ENTRY_ONLY = 16;
+
+/** Built-in functions that put and never return to the module that called them, before 5.17 and since. */
+const PUTS_AND_EXITS = /^(?:__)?module_put_and_(?:kthread_)?exit$/;
 
 /** Names that `modlife capture` gives: it sets a probe on the return before the one on the entry. */
 const PAIRED = /^enter\d+_/;
@@ -179,6 +191,10 @@ export function createCallTracker(): CallTracker {
       // The work item or the timer is over, and so is whatever it called.
       if (event.kind === 'workqueue_execute_end' || /timer_expire_exit$/.test(event.kind))
         clear(placeOf(event));
+    },
+
+    gaveBack({ callSite, pid }) {
+      if (callSite.module === undefined && PUTS_AND_EXITS.test(bareSymbol(callSite.symbol ?? ''))) clear(pid);
     },
 
     effects(name, module) {

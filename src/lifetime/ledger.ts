@@ -174,8 +174,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
         case 'module_free':
           return unloading.freed(event.module, event);
         case 'module_get':
-        case 'module_put':
           return references.event(event);
+        case 'module_put':
+          references.event(event);
+          return calls.gaveBack(event);
         case 'function_entry':
           return entered(event);
         case 'function_return':

@@ -1,7 +1,11 @@
 /** References that a module takes and drops on itself, where nobody else keeps it alive meanwhile. */
 import type { Call } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
+import type { Ledger } from '../lifetime/ledger.ts';
 import { familyOf, placeName } from '../lifetime/sites.ts';
+import { freedAt } from '../lifetime/text-owner.ts';
+import type { FaultEvent } from '../model/event.ts';
+import type { Finding } from '../model/report.ts';
 import { awaitFaults, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -63,11 +67,29 @@ export const earlyPut: Pass = {
     /** The latest last puts from inside, per incarnation: an unload may follow. */
     const lastPuts = new Map<Incarnation, GivenBack[]>();
     const byCall = new Map<Call, GivenBack>();
+    /** By functions that were not probed, so that only a crash would tell whether they had returned. */
+    const unseen: { readonly given: GivenBack; readonly freed: Freed }[] = [];
+    const crashed = new Map<GivenBack, FaultEvent>();
     const verdicts = awaitFaults(ledger, (freed, call) => judge(byCall.get(call)!, freed, call));
     return {
-      end: verdicts.end,
+      end() {
+        verdicts.end();
+        // Of one place, the latest tells enough; that of a crash tells most.
+        const byPlace = new Map<string, (typeof unseen)[number]>();
+        for (const own of unseen) {
+          const { incarnation, reference } = own.given;
+          const place = `${incarnation.module} ${incarnation.nth} ${placeName(reference.put!.callSite)}`;
+          const known = byPlace.get(place);
+          if (known === undefined || !crashed.has(known.given)) byPlace.set(place, own);
+        }
+        for (const { given, freed } of byPlace.values())
+          report(notReturned(ledger, given, freed, crashed.get(given)));
+      },
       change(change) {
-        if (change.type === 'fault') verdicts.fault();
+        if (change.type === 'fault') {
+          verdicts.fault();
+          crash(change.fault);
+        }
         if (change.type === 'given-back') {
           const { incarnation, reference, usersAfter } = change;
           const put = reference.put!;
@@ -84,13 +106,32 @@ export const earlyPut: Pass = {
 
     function consider(given: GivenBack, freed: Freed): void {
       const { within, reference } = given;
-      if (within === undefined) return;
+      if (within === undefined) {
+        const { context, pid, seq } = reference.put!;
+        // A task that goes on to free the module itself has returned from there.
+        if (context === 'task' && pid !== freed.unload.pid && seq < freed.unload.start.seq)
+          unseen.push({ given, freed });
+        return;
+      }
       if (freed.inFlight.includes(within)) {
         byCall.set(within, given);
         verdicts.add(freed, within);
       } else if (freed.unload.returned.includes(within) && reference.put!.seq < freed.unload.start.seq) {
         judge(given, freed, within);
       }
+    }
+
+    function crash(fault: FaultEvent): void {
+      const address = fault.at?.address ?? fault.address;
+      if (fault.what !== 'oops' || address === undefined) return;
+      const gone = freedAt(address, fault, ledger.incarnations);
+      // The only one that was freed, and the last: with its task in that module's code that is sure, too.
+      if (gone === undefined || (!gone.sure && fault.lastUnloaded !== gone.incarnation.module)) return;
+      const own = unseen.find(
+        ({ given, freed }) =>
+          given.reference.put!.pid === fault.pid && freed.incarnation === gone.incarnation,
+      );
+      if (own !== undefined) crashed.set(own.given, fault);
     }
 
     function judge(given: GivenBack, freed: Freed, within: Call): void {
@@ -139,3 +180,34 @@ export const earlyPut: Pass = {
     }
   },
 };
+
+/** Of a put whose function was not probed: a crash of its task in the freed text tells that it had not returned. */
+function notReturned(ledger: Ledger, given: GivenBack, freed: Freed, fault: FaultEvent | undefined): Finding {
+  const { incarnation, reference } = given;
+  const put = reference.put!;
+  const free = freed.unload.free!;
+  const name = placeName(put.callSite);
+  const gap = doubt(ledger, incarnation, put, free);
+  const unsure =
+    gap ??
+    (fault === undefined
+      ? `no probe on ${name} tells whether it had returned by then, nor what waits for it`
+      : undefined);
+  return makeFinding({
+    rule: 'early-put',
+    severity: unsure === undefined ? 'error' : 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title: `${name} dropped the last reference to its own module, which ${fault === undefined ? 'was then unloaded' : `was freed before it returned`}`,
+    detail: `${who(put)} put it ${duration(free.ts - put.ts)} before ${who(free)} freed ${incarnation.module}; refcnt ${put.refcnt} after it, so nothing kept the text that still had to return.${fault === undefined ? '' : ` The same task then crashed in that memory: ${fault.message}.`}`,
+    culprit: { code: put.callSite, event: put },
+    evidence: [
+      evidence('takes the reference', reference.get, reference.taker),
+      evidence('drops the last reference, from inside', put),
+      evidence('the unload begins', freed.unload.start),
+      evidence('the text is freed', free),
+      ...(fault === undefined ? [] : [evidence(`its task faults: ${fault.message}`, fault)]),
+    ],
+  });
+}
