@@ -7,7 +7,7 @@ export default defineConfig({
     // Those need a browser, and a machine that can boot kernels: npm run test:browser, npm run test:kernel.
     exclude: ['**/*.browser.test.ts', '**/*.kernel.test.ts'],
     globalSetup: 'src/testing/built-program.ts',
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     // One fewer by default, which on two cores is one after the other.
     maxWorkers: '100%',
   },

@@ -6,6 +6,7 @@ import { freedAt, ownerNow } from '../lifetime/text-owner.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { callName, evidence, makeFinding, who } from './make-finding.ts';
+import { unloadBegins } from './unload-story.ts';
 
 export interface Crash {
   readonly fault: FaultEvent;
@@ -55,7 +56,7 @@ export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): F
     because: unsure,
     incarnation,
     title: `${who(fault)} faulted at ${fault.at?.address ?? fault.address}, in the memory of ${incarnation.module}, which was gone`,
-    detail: `The kernel reports: ${fault.message}. ${incarnation.free === undefined ? `${incarnation.unload === undefined ? 'Its unload' : 'The end of its unload'} was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}${
+    detail: `The kernel reports: ${fault.message}. ${incarnation.initFailed ? `The init of ${incarnation.module} had failed. ` : ''}${incarnation.free === undefined ? `${incarnation.unload === undefined ? 'Its unload' : 'The end of its unload'} was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}${
       call === undefined
         ? `What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`
         : `The task was in ${callName(call)}, which had not returned when the trace ends.`
@@ -64,7 +65,7 @@ export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): F
       call === undefined ? { event: fault } : { code: call.entry.fn, symbol: call.name, event: call.entry },
     evidence: [
       ...(call === undefined ? [] : [evidence(`${callName(call)} enters`, call.entry)]),
-      ...(incarnation.unload === undefined ? [] : [evidence('the unload begins', incarnation.unload.start)]),
+      ...(incarnation.unload === undefined ? [] : unloadBegins(incarnation.unload)),
       ...(incarnation.free === undefined ? [] : [evidence('the text is freed', incarnation.free)]),
       evidence(`the task faults: ${fault.message}`, fault),
     ],

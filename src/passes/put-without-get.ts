@@ -4,6 +4,7 @@ import { placeName } from '../lifetime/sites.ts';
 import type { Finding } from '../model/report.ts';
 import { doubt, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
+import { unloadBegins } from './unload-story.ts';
 
 type UnmatchedPut = Extract<Change, { type: 'unmatched-put' }>;
 
@@ -101,7 +102,7 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
           : `refcnt reads ${put.refcnt} after it; every reference taken so far had been given back.`,
     culprit: { code: dropper, event: put },
     evidence: [
-      ...(isGoing && unload !== undefined ? [evidence('the unload begins', unload.start)] : []),
+      ...(isGoing && unload !== undefined ? unloadBegins(unload) : []),
       ...(victim === undefined ? [] : [evidence('takes a reference', victim.get, victim.taker)]),
       ...(within === undefined ? [] : [evidence(`enters ${within.name}()`, within.entry)]),
       ...(failedGet === undefined

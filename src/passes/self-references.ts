@@ -9,6 +9,7 @@ import type { Finding } from '../model/report.ts';
 import { awaitFaults, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
+import { unloadBegins } from './unload-story.ts';
 
 type Taken = Extract<Change, { type: 'taken' }>;
 type GivenBack = Extract<Change, { type: 'given-back' }>;
@@ -160,7 +161,7 @@ export const earlyPut: Pass = {
             evidence(`${callName(within)} enters`, within.entry),
             evidence('takes the reference', reference.get, reference.taker),
             evidence('drops the last reference, from inside', put),
-            evidence('the unload begins', freed.unload.start),
+            ...unloadBegins(freed.unload),
             evidence('the text is freed', free),
             ...(within.returned === undefined
               ? []
@@ -205,7 +206,7 @@ function notReturned(ledger: Ledger, given: GivenBack, freed: Freed, fault: Faul
     evidence: [
       evidence('takes the reference', reference.get, reference.taker),
       evidence('drops the last reference, from inside', put),
-      evidence('the unload begins', freed.unload.start),
+      ...unloadBegins(freed.unload),
       evidence('the text is freed', free),
       ...(fault === undefined ? [] : [evidence(`its task faults: ${fault.message}`, fault)]),
     ],

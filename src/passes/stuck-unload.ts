@@ -88,7 +88,7 @@ function judge(ledger: Ledger, unload: Unload, hung: HungUnload | undefined): Fi
     because: unsure,
     overturnedBy: confirmed ? 2 : 1,
     incarnation,
-    title: `${who(unload.start)} has been unloading ${incarnation.module} for ${duration(waited)} and does not come back`,
+    title: `${who(unload.start)} ${patient ? `has been unloading ${incarnation.module} for ${duration(waited)} and does not come back` : `is still unloading ${incarnation.module} when the capture ends`}`,
     detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.task.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
     culprit: { symbol: holder?.name, code: holder?.entry.fn, event: unload.start },
     evidence: [
