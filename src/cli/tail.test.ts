@@ -185,7 +185,10 @@ test.each([
 });
 
 /** The command on a file that does not grow, stopped as soon as it ends by itself or after a moment. */
-async function said(options: Partial<Parameters<typeof runTail>[0]>, path: string, patience = 400) {
+/** ms, for a source that ends before anybody has to end it. */
+const ITS_OWN_END = 60_000;
+
+async function said(options: Partial<Parameters<typeof runTail>[0]>, path: string, patience = 1000) {
   let stdout = '';
   let stderr = '';
   const output = (add: (text: string) => void) => ({
@@ -348,13 +351,13 @@ test('--db of a machine goes on after a gap, and is of one boot', async () => {
       return { flush() {}, stop() {} };
     },
   });
-  expect((await said(live('a'), 'live')).stdout).not.toContain('gap: ');
-  const { stdout } = await said(live('a'), 'live');
+  expect((await said(live('a'), 'live', ITS_OWN_END)).stdout).not.toContain('gap: ');
+  const { stdout } = await said(live('a'), 'live', ITS_OWN_END);
   expect(stdout).toMatch(/^gap: what came since the store was last written is lost\n/);
   const { inputs } = (await analyze([db])).report;
   expect(inputs.map(({ path, events, lost }) => ({ path, events, lost }))).toEqual([
     { path: 'live', events: 357, lost: 0 },
     { path: 'live', events: 357, lost: 1 },
   ]);
-  await expect(said(live('b'), 'live')).rejects.toThrow('live.db is of this machine, boot a');
+  await expect(said(live('b'), 'live', ITS_OWN_END)).rejects.toThrow('live.db is of this machine, boot a');
 });
