@@ -3,7 +3,8 @@
  * the reason. Pure: what was read of the kernel in, a plan out.
  */
 import { type Probe, probeName } from '../../collectors/tracefs/probes.ts';
-import { FREES, RELEASING } from '../lifetime/ledger.ts';
+import { FREES } from '../lifetime/interrupts.ts';
+import { RELEASING } from '../lifetime/ledger.ts';
 import { waitingFunctions } from '../lifetime/order.ts';
 import type { Missing, Plan, PlannedEvent, PlannedProbe } from '../model/manifest.ts';
 import type { RuleId } from '../model/report.ts';

@@ -30,8 +30,6 @@ export interface Call {
   fault: FaultEvent | undefined;
   /** Gets minus puts inside, per module. */
   net: Map<string, number> | undefined;
-  /** Functions entered inside that free memory. */
-  frees: FunctionEntryEvent[] | undefined;
 }
 
 export interface CallTracker {
@@ -146,7 +144,6 @@ export function createCallTracker(): CallTracker {
         over: false,
         fault: undefined,
         net: undefined,
-        frees: undefined,
       };
       // Entered so often and never seen to return, it has no return probe: nothing can be said to run inside it.
       if (stats.returns === 0 && stats.entries > ENTRY_ONLY) call.over = true;

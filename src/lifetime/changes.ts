@@ -6,6 +6,7 @@ import type {
   Event,
   FaultEvent,
   FunctionEntryEvent,
+  FunctionReturnEvent,
   HungTaskEvent,
   ModuleFreeEvent,
   ModuleLoadEvent,
@@ -16,6 +17,7 @@ import type {
 import type { Family } from '../model/standing.ts';
 import type { Call } from './calls.ts';
 import type { Count, Gap } from './count.ts';
+import type { Deed } from './interrupts.ts';
 import type { Reference, ReferenceBook } from './references.ts';
 
 export type ModuleState = 'unformed' | 'coming' | 'live' | 'going' | 'freed';
@@ -116,8 +118,14 @@ export type Change =
   /** A function in module text, as far as is known. */
   | { readonly type: 'entered'; readonly call: Call }
   | { readonly type: 'call-returned'; readonly call: Call }
-  /** A function that frees memory was entered. */
-  | { readonly type: 'freeing'; readonly event: FunctionEntryEvent; readonly within: Call | undefined }
+  /** In an interrupt something was done that is fit for it, or is not. */
+  | {
+      readonly type: 'in-interrupt';
+      readonly deed: Deed;
+      /** The return of a function that frees, too: it names the caller. */
+      readonly event: FunctionEntryEvent | FunctionReturnEvent | DeferredEvent;
+      readonly within: Call | undefined;
+    }
   | { readonly type: 'unload-refused'; readonly unload: Unload; readonly exit: SyscallExitEvent }
   /** The unload is over and everything that followed the free at once has been seen. */
   | {

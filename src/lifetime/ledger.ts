@@ -4,6 +4,7 @@
  */
 import type { Lost } from '../model/collector.ts';
 import type {
+  DeferredEvent,
   Event,
   FunctionEntryEvent,
   FunctionReturnEvent,
@@ -18,6 +19,7 @@ import { createFileTracker, type FileTracker } from './files.ts';
 import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
 import { createIncarnations, identify } from './incarnations.ts';
+import { type Deed, deedOf, isInterrupt } from './interrupts.ts';
 import { moduleArgument } from './module-argument.ts';
 import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
@@ -53,15 +55,6 @@ export interface Ledger {
   orderedBefore(call: Call, pid: number): Event | undefined;
 }
 
-/** Functions that free memory: what must not be reached from an interrupt on behalf of a module's object. */
-export const FREES: ReadonlySet<string> = new Set([
-  'vfree',
-  'vfree_atomic',
-  'vunmap',
-  'free_module',
-  'module_memfree',
-  'execmem_free',
-]);
 /** The kobject core while it destroys an object. */
 export const RELEASING: ReadonlySet<string> = new Set([
   'kobject_release',
@@ -97,15 +90,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       if (name === 'free_module') unloading.freed(module, event);
     }
     if (RELEASING.has(name)) releasing.set(placeOf(event), (releasing.get(placeOf(event)) ?? 0) + 1);
-    if (FREES.has(name)) {
-      const within = calls.current(event);
-      if (within !== undefined) {
-        within.frees ??= [];
-        within.frees.push(event);
-      }
-      tell({ type: 'freeing', event, within });
-      return;
-    }
+    if (isInterrupt(event)) did(deedOf(name, event.context), event);
     if (BARRIERS.has(name)) callbacks.barrierEntered(event);
     if (!mayBeModuleText(event.fn, incarnations.all)) return;
     const call = calls.enter(event, releasing.has(placeOf(event)));
@@ -115,8 +100,18 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     unloading.callEntered(call);
   }
 
+  function did(
+    deed: Deed | undefined,
+    event: FunctionEntryEvent | FunctionReturnEvent | DeferredEvent,
+  ): void {
+    if (deed !== undefined) tell({ type: 'in-interrupt', deed, event, within: calls.current(event) });
+  }
+
   function returned(event: FunctionReturnEvent): void {
     const name = event.fn.symbol ?? '';
+    // Its return names who called it, where nothing else does.
+    if (event.caller?.module !== undefined && isInterrupt(event) && deedOf(name, event.context) === 'frees')
+      did('frees', event);
     if (RELEASING.has(name)) {
       const depth = (releasing.get(placeOf(event)) ?? 0) - 1;
       if (depth > 0) releasing.set(placeOf(event), depth);
@@ -201,8 +196,10 @@ export function createLedger(tell: (change: Change) => void): Ledger {
           return;
         case 'rcu_callback':
         case 'rcu_invoke_callback':
+          if (event.kind === 'rcu_callback' && isInterrupt(event)) did('fit', event);
           return callbacks.event(event);
         default:
+          if (event.kind === 'workqueue_queue_work' && isInterrupt(event)) did('fit', event);
           references.deferred(event);
           return deferred.event(event);
       }

@@ -49,6 +49,9 @@ const INTERRUPT_JOINS: ReadonlySet<string> = new Set([
   'srcu_barrier',
 ]);
 
+/** Of these, what waits for a work item or a thread, and so sleeps. */
+export const WORK_JOINS: ReadonlySet<string> = new Set([...QUEUE_JOINS, ...THREAD_JOINS]);
+
 /** All of them: their returns are worth recording. */
 export const waitingFunctions: ReadonlySet<string> = new Set([
   ...QUEUE_JOINS,

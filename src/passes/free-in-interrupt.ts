@@ -1,10 +1,39 @@
-import type { Call } from '../lifetime/calls.ts';
+import { type Call, functionName } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
+import { deedOf, isInterrupt } from '../lifetime/interrupts.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
-import type { Event } from '../model/event.ts';
+import { bareSymbol, readFrame, runsRcuCallbacks } from '../lifetime/sites.ts';
+import type { Code, Event, FaultEvent } from '../model/event.ts';
 import { callName, doubt, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
-import { releaseSign } from './release-method.ts';
+import { framesOf, type ReleaseSign, releaseSign } from './release-method.ts';
+
+/** What the kernel says of code that sleeps, or frees, where it must not. */
+const COMPLAINT =
+  /sleeping function called from invalid context|scheduling while atomic|kernel BUG at \S*mm\/vmalloc/;
+/** In a stack, the frame below which lies what was interrupted. */
+const BELOW_IS_INTERRUPTED =
+  /^(asm_\w+|sysvec_\w+|(__)?irq_exit(_rcu)?|(__|___)?do_softirq(_own_stack)?|handle_softirqs|run_ksoftirqd|(asm_)?common_interrupt|exc_nmi|asm_exc_nmi|el1h?_\w+)$/;
+/** Reports of the kernel that are kept, and deeds of one call. */
+const COMPLAINTS = 64;
+const HARMS = 16;
+const UNSEEN =
+  'nothing was seen in it that may sleep or must not run there; to free at once with kfree(), or to leave the rest to a work item, is right';
+
+type Did = Extract<Change, { type: 'in-interrupt' }>;
+
+/** Calls of one function in one kind of interrupt, until it is known whose it was. */
+interface Suspect {
+  readonly call: Call;
+  /** What was done in it that must not be done there; empty for a release in which nothing was seen. */
+  readonly harm: readonly Did['event'][];
+  times: number;
+}
+
+/** A function that no probe told of: what it called, or a stack, did. */
+interface Unprobed extends Pick<Did, 'event'> {
+  readonly site: Code;
+}
 
 export const freeInInterrupt: Pass = {
   rule: 'free-in-interrupt',
@@ -12,82 +41,227 @@ export const freeInInterrupt: Pass = {
   needsContext: true,
   record: 'entry and return probes on the release methods, with trace_options irq-info',
   start(ledger, report) {
-    /** Destruction in interrupts, by function, until it is known whose it was. */
-    const suspects = new Map<string, { call: Call; times: number }>();
-    /** Told more than once: at entry, when it frees, and at its return, each time with more to go by. */
-    const counted = new WeakSet<Call>();
+    const suspects = new Map<string, Suspect>();
+    const unprobed = new Map<string, Unprobed>();
+    /** Calls that may turn out to be suspect, until they return or are replaced. */
+    const open = new Map<string, Call>();
+    const harms = new WeakMap<Call, Did['event'][]>();
+    /** Calls that need no word: they left the rest to somebody else, or are told as what they called. */
+    const explained = new WeakSet<Call>();
+    const complaints: FaultEvent[] = [];
 
-    function suspect(call: Call): void {
-      const key = `${call.entry.fn.module ?? ''} ${call.name} ${call.entry.context}`;
+    function over(call: Call): void {
+      const key = keyOf(call);
+      if (open.get(key) === call) open.delete(key);
+      const harm = harms.get(call) ?? [];
+      const sign = releaseSign(call, ledger.files);
+      const isSuspect =
+        harm.length === 0
+          ? !explained.has(call) && isRelease(call, sign)
+          : sign !== undefined || (harm.some(isFree) && !isRcus(call));
+      if (!isSuspect) return;
       const known = suspects.get(key);
-      const isNew = !counted.has(call);
-      counted.add(call);
-      if (known === undefined) suspects.set(key, { call, times: 1 });
-      else if (isNew) {
-        known.times++;
-        // A frame or a caller that names the kobject core tells more than a name.
-        if ((known.call.frees?.length ?? 0) < (call.frees?.length ?? 0)) known.call = call;
+      if (known === undefined || (known.harm.length === 0 && harm.length > 0))
+        suspects.set(key, { call, harm, times: 1 });
+      else if (known.harm.length === 0 || harm.length > 0) known.times++;
+    }
+
+    function did({ deed, event, within }: Did): void {
+      const calls = [...outwards(within)];
+      if (deed === 'fit') {
+        for (const call of calls) explained.add(call);
+        return;
+      }
+      const call = calls.find((call) => releaseSign(call, ledger.files) !== undefined) ?? within;
+      if (call === undefined) {
+        const site = deed === 'frees' ? callerOf(event) : undefined;
+        if (site !== undefined)
+          unprobed.set(`${site.module} ${site.symbol} ${event.context}`, { site, event });
+      } else if (event.kind === 'function_entry') {
+        harms.set(call, [...(harms.get(call) ?? []), event].slice(0, HARMS));
+        if (!open.has(keyOf(call))) open.set(keyOf(call), call);
+        for (const outer of calls) if (outer !== call) explained.add(outer);
       }
     }
 
-    function judge(of: (call: Call) => Incarnation | undefined): void {
-      for (const [key, { call, times }] of suspects) {
-        const incarnation = of(call);
-        if (incarnation === undefined) continue;
+    function judge(incarnation: Incarnation): void {
+      const isOurs = (call: Call) => ledger.inTextOf(call, incarnation);
+      for (const call of [...open.values()]) if (isOurs(call)) over(call);
+      for (const [key, suspect] of suspects) {
+        if (!isOurs(suspect.call)) continue;
         suspects.delete(key);
-        report(toFinding(ledger, incarnation, call, times));
+        report(
+          toFinding(
+            ledger,
+            incarnation,
+            suspect,
+            complaints.find((fault) => isAbout(fault, suspect.call)),
+          ),
+        );
+      }
+      for (const [key, found] of unprobed) {
+        const { site, event } = found;
+        if (site.module !== incarnation.module || event.seq < incarnation.first.seq) continue;
+        unprobed.delete(key);
+        // Its stack comes behind it.
+        if (callerOf(event) !== undefined) report(byCaller(ledger, incarnation, found));
       }
     }
 
     return {
-      change(change: Change) {
-        if (change.type === 'entered' || change.type === 'call-returned') {
-          if (destroys(change.call, ledger)) suspect(change.call);
-        } else if (change.type === 'freeing' && change.within !== undefined && isInterrupt(change.event)) {
-          if (destroys(change.within, ledger)) suspect(change.within);
-        } else if (change.type === 'freed') {
-          judge((call) => (ledger.inTextOf(call, change.incarnation) ? change.incarnation : undefined));
+      change(change) {
+        switch (change.type) {
+          case 'entered': {
+            const { call } = change;
+            if (!isInterrupt(call.entry) || releaseSign(call, ledger.files) === undefined) return;
+            // No interrupt of its kind is nested on its CPU: the one before is over.
+            const before = open.get(keyOf(call));
+            if (before !== undefined) over(before);
+            open.set(keyOf(call), call);
+            return;
+          }
+          case 'call-returned':
+            if (isInterrupt(change.call.entry)) over(change.call);
+            return;
+          case 'in-interrupt':
+            did(change);
+            return;
+          case 'fault':
+            if (complaints.length < COMPLAINTS && COMPLAINT.test(change.fault.message))
+              complaints.push(change.fault);
+            return;
+          case 'freed':
+            judge(change.incarnation);
+            return;
+          default:
         }
       },
       end() {
-        judge((call) => ledger.incarnations.find((incarnation) => ledger.inTextOf(call, incarnation)));
+        for (const incarnation of ledger.incarnations) judge(incarnation);
       },
     };
   },
 };
 
-function isInterrupt(event: Event): boolean {
-  return event.context === 'softirq' || event.context === 'hardirq' || event.context === 'nmi';
+function keyOf({ entry, name }: Call): string {
+  return `${entry.fn.module ?? ''} ${name} ${entry.context}`;
 }
 
-/** Does this call, in an interrupt, end an object of the module? */
-function destroys(call: Call, ledger: Ledger): boolean {
-  if (!isInterrupt(call.entry)) return false;
-  const sign = releaseSign(call, ledger.files);
-  if (sign === 'kobject core' || sign === 'argument') return true;
-  // By name alone `foo_free` may be a callback that may free there; `foo_release`, or one that reaches vfree, is not.
-  return sign === 'name' && (/_release$/.test(call.name) || (call.frees?.length ?? 0) > 0);
+/** By name alone `foo_free` may be a callback that may free there. */
+function isRelease(call: Call, sign: ReleaseSign | undefined): boolean {
+  return sign === 'kobject core' || sign === 'argument' || (sign === 'name' && /_release$/.test(call.name));
 }
 
-function toFinding(ledger: Ledger, incarnation: Incarnation, call: Call, times: number) {
-  const { entry, frees, returned } = call;
+function isFree(event: Did['event']): boolean {
+  return event.kind === 'function_entry' && deedOf(functionName(event), event.context) === 'frees';
+}
+
+/** RCU calls it, or what called it: memory is freed in such callbacks by design. */
+function isRcus(call: Call): boolean {
+  return [...outwards(call)].some(
+    (outer) =>
+      outer.isRcuCallback ||
+      [outer.returned?.caller?.symbol ?? '', ...framesOf(outer)].some(runsRcuCallbacks),
+  );
+}
+
+/** The call, its caller, its caller's caller … as far as they are probed. */
+function* outwards(call: Call | undefined): Iterable<Call> {
+  for (let at = call; at !== undefined; at = at.parent) yield at;
+}
+
+/** The function of a module that called what `event` tells of, unless RCU called that function. */
+function callerOf({ kind, stack = [], ...event }: Did['event']): Code | undefined {
+  let site = kind === 'function_return' && 'caller' in event ? event.caller : undefined;
+  for (const text of stack) {
+    const frame = readFrame(text);
+    if (frame === undefined) continue;
+    if (runsRcuCallbacks(frame.symbol)) return undefined;
+    if (BELOW_IS_INTERRUPTED.test(bareSymbol(frame.symbol))) break;
+    if (frame.module !== undefined) site ??= { text, ...frame };
+  }
+  return site?.module === undefined || site.symbol === undefined ? undefined : site;
+}
+
+/** Does the kernel complain of this function, in an interrupt? */
+function isAbout({ stack = [] }: FaultEvent, call: Call): boolean {
+  const frames = stack.map((frame) => bareSymbol(readFrame(frame)?.symbol ?? ''));
+  const at = frames.indexOf(call.name);
+  return at >= 0 && frames.slice(at).some((frame) => BELOW_IS_INTERRUPTED.test(frame));
+}
+
+/** Why what is seen to be done after the entry of `call` need not have been done in it. */
+function unbounded({ name, returned, fault }: Call, harm: Suspect['harm']): string | undefined {
+  if (returned !== undefined || fault !== undefined) return undefined;
+  const isInStack = ({ stack = [] }: Did['event']) =>
+    stack.some((frame) => bareSymbol(readFrame(frame)?.symbol ?? '') === name);
+  return harm.some(isInStack)
+    ? undefined
+    : `${name}() was not seen to return, so this may have been done after it by something else`;
+}
+
+function toFinding(
+  ledger: Ledger,
+  incarnation: Incarnation,
+  suspect: Suspect,
+  complaint: FaultEvent | undefined,
+) {
+  const { call, harm, times } = suspect;
+  const { entry, returned } = call;
   const sign = releaseSign(call, ledger.files);
-  const unsure = doubt(ledger, incarnation, entry, entry);
-  const where = entry.context === 'nmi' ? 'an NMI' : entry.context;
+  const isSeen = harm.length > 0 || complaint !== undefined;
+  const unsure =
+    doubt(ledger, incarnation, entry, entry) ??
+    (complaint !== undefined ? undefined : harm.length > 0 ? unbounded(call, harm) : UNSEEN);
+  const where = place(entry);
+  const reached = harm.length === 0 ? '' : `, and reached ${[...new Set(harm.map(shownName))].join(', ')}`;
+  const byName = sign === 'name' ? ' That it is a release method is inferred from its name.' : '';
   return makeFinding({
     rule: 'free-in-interrupt',
-    severity: unsure === undefined ? 'error' : 'note',
+    // What frees need not destroy; vfree() itself puts off what may sleep.
+    severity: unsure !== undefined ? 'note' : sign === undefined ? 'warning' : 'error',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
+    overturnedBy: isSeen ? undefined : 1,
     incarnation,
-    title: `${callName(call)} ran in ${where}${times === 1 ? '' : `, ${times} times`}`,
-    detail: `The last reference was dropped in ${where} context on CPU ${entry.cpu}, on top of ${who(entry)}${frees === undefined ? '' : `, and reached ${[...new Set(frees.map(({ probe, fn }) => fn.symbol ?? probe))].join(', ')}`}. What destroys may sleep, and must not run there.${sign === 'name' ? ' That it is a release method is inferred from its name.' : ''}`,
+    title: `${callName(call)} ${sign === undefined ? 'freed memory' : 'ran'} in ${where}${times === 1 ? '' : `, ${times} times`}`,
+    detail: `${sign === undefined ? 'It ran' : 'The last reference was dropped'} in ${where} context on CPU ${entry.cpu}, on top of ${who(entry)}${reached}. What destroys may sleep, and must not run there.${byName}`,
     culprit: { symbol: call.name, code: call.late ? undefined : entry.fn, event: entry },
     evidence: [
       ...(call.parent === undefined ? [] : [evidence(`${callName(call.parent)} enters`, call.parent.entry)]),
       evidence(`${callName(call)} enters in ${where}`, entry),
-      ...(frees ?? []).slice(0, 3).map((free) => evidence('frees memory', free)),
+      ...harm.slice(0, 3).map((event) => evidence(isFree(event) ? 'frees memory' : 'may sleep', event)),
+      ...(complaint === undefined ? [] : [evidence(`the kernel complains: ${complaint.message}`, complaint)]),
       ...(returned === undefined ? [] : [evidence(`${callName(call)} returns`, returned, returned.caller)]),
     ],
   });
+}
+
+function byCaller(ledger: Ledger, incarnation: Incarnation, { site, event }: Unprobed) {
+  const where = place(event);
+  const unsure =
+    doubt(ledger, incarnation, event, event) ??
+    (event.stack === undefined
+      ? 'without a stack it may be an RCU callback, which may free there'
+      : undefined);
+  return makeFinding({
+    rule: 'free-in-interrupt',
+    severity: unsure === undefined ? 'warning' : 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title: `${site.symbol}() freed memory in ${where}`,
+    detail: `It called ${shownName(event)} in ${where} context on CPU ${event.cpu}, on top of ${who(event)}. What destroys may sleep, and must not run there.`,
+    culprit: { code: site, event },
+    evidence: [evidence('frees memory', event)],
+  });
+}
+
+function place({ context }: Event): string {
+  return context === 'nmi' ? 'an NMI' : context;
+}
+
+function shownName(event: Did['event']): string {
+  if (event.kind === 'function_entry') return event.fn.symbol ?? event.probe;
+  return event.kind === 'function_return' ? (event.fn.symbol ?? event.probe) : event.kind;
 }

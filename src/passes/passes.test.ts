@@ -1,5 +1,5 @@
 /** Invented records: real ones are under samples/. Each story is a bug or the thing that looks like it. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findingsOf, story } from '../testing/story.ts';
 
 const load = `
@@ -336,27 +336,130 @@ test('timers, work and RCU callbacks that are armed when the text goes are found
   `);
 });
 
-test('a release in softirq is destruction there; an RCU callback that frees is not', () => {
+test('a release in softirq that reaches vfree() is destruction there; an RCU callback that frees is not', () => {
   expect(
     story(`${load}
       <idle>-0 ..s1. 2.0: foo_release: (foo_release+0x0/0x40 [foo])
-      <idle>-0 ..s1. 2.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+      <idle>-0 ..s1. 2.1: vfree: (vfree+0x0/0x40)
+      <idle>-0 ..s1. 2.2: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
       <idle>-0 ..s1. 3.0: foo_node_free: (foo_node_free+0x0/0x40 [foo])
-      <idle>-0 ..s1. 3.1: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
+      <idle>-0 ..s1. 3.1: vfree: (vfree+0x0/0x40)
+      <idle>-0 ..s1. 3.2: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
       kworker/0:1-7   4.0: foo_release: (foo_release+0x0/0x40 [foo])
-      kworker/0:1-7   4.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)`),
+      kworker/0:1-7   4.1: vfree: (vfree+0x0/0x40)
+      kworker/0:1-7   4.2: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)`),
   ).toMatchInlineSnapshot(`
     "insmod-10   1.0: module_load: foo OE
     insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
     <idle>-0 ..s1. 2.0: foo_release: (foo_release+0x0/0x40 [foo])
-    <idle>-0 ..s1. 2.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+    <idle>-0 ..s1. 2.1: vfree: (vfree+0x0/0x40)
+    <idle>-0 ..s1. 2.2: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
     <idle>-0 ..s1. 3.0: foo_node_free: (foo_node_free+0x0/0x40 [foo])
-    <idle>-0 ..s1. 3.1: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
+    <idle>-0 ..s1. 3.1: vfree: (vfree+0x0/0x40)
+    <idle>-0 ..s1. 3.2: foo_node_free_ret: (rcu_do_batch+0x10/0x20 <- foo_node_free)
     kworker/0:1-7   4.0: foo_release: (foo_release+0x0/0x40 [foo])
-    kworker/0:1-7   4.1: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+    kworker/0:1-7   4.1: vfree: (vfree+0x0/0x40)
+    kworker/0:1-7   4.2: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
     the capture ends
       -> error observed free-in-interrupt foo: foo_release() ran in softirq"
   `);
+});
+
+describe('in softirq', () => {
+  const timer = (name: string, inside: string[]) =>
+    findingsOf(
+      [
+        load,
+        `<idle>-0 ..s1. 2.0: ${name}: (${name}+0x0/0x40 [foo])`,
+        ...inside.map((record, at) => `<idle>-0 ..s1. 2.${at + 1}: ${record}`),
+        `<idle>-0 ..s1. 2.8: ${name}_ret: (call_timer_fn+0x10/0x20 <- ${name})`,
+      ].join('\n'),
+    );
+
+  test('a release in which nothing was seen proves nothing', () => {
+    expect(timer('foo_release', [])).toMatchInlineSnapshot(`
+      [
+        "  -> note possible free-in-interrupt foo: foo_release() ran in softirq",
+      ]
+    `);
+  });
+
+  test('a release that leaves the rest to a work item, or frees at once, is right', () => {
+    expect(
+      timer('foo_release', [
+        'workqueue_queue_work: work struct=00000000cccc function=foo_work [foo] workqueue=events req_cpu=64 cpu=0',
+      ]),
+    ).toEqual([]);
+    expect(timer('foo_release', ['kfree: (kfree+0x0/0x40)'])).toEqual([]);
+    expect(timer('foo_release', ['vfree_atomic: (vfree_atomic+0x0/0x40)'])).toEqual([]);
+  });
+
+  test('it is wrong to sleep in one, whatever else it does', () => {
+    expect(
+      timer('foo_release', ['kfree: (kfree+0x0/0x40)', 'mutex_lock: (mutex_lock+0x0/0x40)']),
+    ).toMatchInlineSnapshot(`
+      [
+        "  -> error observed free-in-interrupt foo: foo_release() ran in softirq",
+      ]
+    `);
+  });
+
+  test('vfree() tells of destruction whatever its caller is called', () => {
+    expect(timer('foo_last', ['vfree: (vfree+0x0/0x40)'])).toMatchInlineSnapshot(`
+      [
+        "  -> warning observed free-in-interrupt foo: foo_last() freed memory in softirq",
+      ]
+    `);
+    // To sleep there is a bug, but not of destruction.
+    expect(timer('foo_last', ['mutex_lock: (mutex_lock+0x0/0x40)'])).toEqual([]);
+  });
+
+  test('a release is blamed rather than what it calls', () => {
+    expect(
+      timer('foo_release', [
+        'foo_clear: (foo_clear+0x0/0x40 [foo])',
+        'vfree: (vfree+0x0/0x40)',
+        'foo_clear_ret: (foo_release+0x10/0x20 [foo] <- foo_clear)',
+      ]),
+    ).toMatchInlineSnapshot(`
+      [
+        "  -> error observed free-in-interrupt foo: foo_release() ran in softirq",
+      ]
+    `);
+  });
+
+  test('what was not seen to return need not have done what follows', () => {
+    expect(
+      findingsOf(`${load}
+      <idle>-0 ..s1. 2.0: foo_release: (foo_release+0x0/0x40 [foo])
+      <idle>-0 ..s1. 2.1: vfree: (vfree+0x0/0x40)`),
+    ).toMatchInlineSnapshot(`
+      [
+        "  -> note possible free-in-interrupt foo: foo_release() ran in softirq",
+      ]
+    `);
+  });
+
+  test('vfree() names its caller when it returns; without a stack that may be an RCU callback', () => {
+    const freed = `${load}
+      <idle>-0 ..s1. 2.1: vfree: (vfree+0x0/0x40)
+      <idle>-0 ..s1. 2.2: vfree_ret: (foo_last+0x10/0x20 [foo] <- vfree)`;
+    const stack = (...frames: string[]) =>
+      ['<idle>-0 ..s1. 2.2: <stack trace>', ...frames.map((frame) => ` => ${frame}`)].join('\n');
+    expect(findingsOf(freed)).toMatchInlineSnapshot(`
+      [
+        "  -> note possible free-in-interrupt foo: foo_last() freed memory in softirq",
+      ]
+    `);
+    expect(
+      findingsOf(`${freed}\n${stack('foo_last', 'call_timer_fn', '__do_softirq')}`),
+    ).toMatchInlineSnapshot(`
+      [
+        "  -> warning observed free-in-interrupt foo: foo_last() freed memory in softirq",
+      ]
+    `);
+    expect(findingsOf(`${freed}\n${stack('foo_last', 'rcu_do_batch', '__do_softirq')}`)).toEqual([]);
+  });
 });
 
 test('an init that fails frees the module without an unload', () => {
