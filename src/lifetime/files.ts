@@ -2,6 +2,7 @@
  * Files of a module that are open: its own `open` and `release` operations, known by what calls them, or else by
  * their names. A file whose operations have no owner holds no reference, so nothing else tells that it is open.
  */
+import { errorReturned } from './arguments.ts';
 import type { Call } from './calls.ts';
 import { bareSymbol, readFrame } from './sites.ts';
 
@@ -113,7 +114,5 @@ function roleByCaller(call: Call): 'open' | 'close' | undefined {
 
 /** An open that returned an error left nothing open. */
 function failed(call: Call): boolean {
-  const ret = call.returned?.args.ret;
-  if (ret === undefined || !/^(-?\d+|0x[0-9a-f]+)$/.test(ret)) return false;
-  return BigInt.asIntN(32, BigInt(ret)) < 0n;
+  return call.returned !== undefined && errorReturned(call.returned) !== undefined;
 }

@@ -8,13 +8,13 @@ import type {
   ModuleRefEvent,
 } from '../model/event.ts';
 import type { Family } from '../model/standing.ts';
+import { moduleArgument, returnValue } from './arguments.ts';
 import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
 import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
 import type { FileTracker } from './files.ts';
 import { type Incarnations, identify } from './incarnations.ts';
-import { moduleArgument } from './module-argument.ts';
 import type { Reference } from './references.ts';
 import { familyOf, isWrapper, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
@@ -111,7 +111,8 @@ export function createHardReferences(
     const attempt = attempts.get(placeOf(event));
     attempts.delete(placeOf(event));
     // It may be the first that is told of this load.
-    if (attempt !== undefined && moduleArgument(attempt) === event.module) identify(incarnation, attempt);
+    if (attempt !== undefined && moduleArgument(attempt, current) === event.module)
+      identify(incarnation, attempt);
     incarnation.gets++;
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
@@ -238,7 +239,7 @@ export function createHardReferences(
 
   function failGet(attempt: FunctionEntryEvent): void {
     attempts.delete(placeOf(attempt));
-    const module = moduleArgument(attempt);
+    const module = moduleArgument(attempt, current);
     if (module === undefined) return;
     // Most failures are dealt with properly, and no put ever asks for them.
     if (failed.size >= FAILURES) failed.clear();
@@ -251,14 +252,14 @@ export function createHardReferences(
     attempted: (event) => attempts.set(placeOf(event), event),
     attemptReturned(event) {
       const attempt = attempts.get(placeOf(event));
-      if (attempt !== undefined && /^(0x)?0+$/.test(event.args.ret ?? '')) failGet(attempt);
+      if (attempt !== undefined && returnValue(event) === 0n) failGet(attempt);
     },
     observe(event) {
       if (attempts.size === 0) return;
       // try_module_get reports success before anything else can happen in its task.
       const attempt = attempts.get(placeOf(event));
       if (attempt === undefined) return;
-      const succeeded = event.kind === 'module_get' && event.module === moduleArgument(attempt);
+      const succeeded = event.kind === 'module_get' && event.module === moduleArgument(attempt, current);
       const returned = event.kind === 'function_return' && event.fn.symbol === 'try_module_get';
       if (!succeeded && !returned) failGet(attempt);
     },

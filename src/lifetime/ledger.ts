@@ -10,6 +10,7 @@ import type {
   HungTaskEvent,
   Nanoseconds,
 } from '../model/event.ts';
+import { moduleArgument } from './arguments.ts';
 import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Incarnation, Unload } from './changes.ts';
@@ -18,7 +19,6 @@ import { createFileTracker, type FileTracker } from './files.ts';
 import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
 import { createIncarnations, identify } from './incarnations.ts';
-import { moduleArgument } from './module-argument.ts';
 import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
 import { createUnloading } from './unloading.ts';
@@ -89,7 +89,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
 
   function entered(event: FunctionEntryEvent): void {
     const name = functionName(event);
-    const module = moduleArgument(event);
+    const module = moduleArgument(event, incarnations.current);
     if (module !== undefined) {
       const incarnation = incarnations.current.get(module);
       if (incarnation !== undefined && incarnation.state !== 'freed') identify(incarnation, event);
