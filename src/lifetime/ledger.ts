@@ -109,7 +109,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (BARRIERS.has(name)) callbacks.barrierEntered(event);
     if (!mayBeModuleText(event.fn, incarnations.all)) return;
     const call = calls.enter(event, releasing.has(placeOf(event)));
-    files.entered(call, ownerNow(call, incarnations.current.values())?.module);
+    files.entered(call, ownerNow(call, incarnations.current.values()));
     call.isRcuCallback = callbacks.entered(call);
     tell({ type: 'entered', call });
     unloading.callEntered(call);
