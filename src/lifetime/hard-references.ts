@@ -13,6 +13,7 @@ import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
 import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
+import { createExtraPuts } from './extra-puts.ts';
 import type { FileTracker } from './files.ts';
 import { type Incarnations, identify } from './incarnations.ts';
 import type { Reference } from './references.ts';
@@ -49,6 +50,7 @@ export function createHardReferences(
   /** Functions that gave references back, and whose. */
   const givers = new Map<string, Set<Incarnation>>();
   const carriers = createCarriers();
+  const extraPuts = createExtraPuts();
 
   /** What the kernel adds to the references out: the base, and the loader's hold while init() runs. */
   function baseOf(incarnation: Incarnation): number {
@@ -138,17 +140,34 @@ export function createHardReferences(
     const key = `${placeOf(event)} ${event.module}`;
     const failedGet = failed.get(key);
     failed.delete(key);
+    const told = {
+      type: 'unmatched-put',
+      incarnation,
+      put: event,
+      dropper: code,
+      family,
+      within,
+      failedGet,
+      usersBefore,
+    } as const;
+    const carried = carriers.at(event);
     const back =
       failedGet !== undefined && family !== 'file' && incarnation.references.newestOf(event.pid) === undefined
         ? undefined
-        : incarnation.references.giveBack(event, code, family, carriers.at(event));
+        : incarnation.references.giveBack(event, code, family, carried);
     if (back !== undefined) {
       counted(event, incarnation, -1);
+      if (back !== carried) extraPuts.gaveBack(back, told);
       if (code.symbol !== undefined && family !== 'file') noteGiver(code.symbol, incarnation);
       tell({ type: 'given-back', incarnation, reference: back, usersAfter: incarnation.count.users, within });
       return;
     }
-    if (failedGet === undefined && (!incarnation.count.known || incarnation.count.unseen > 0)) {
+    const robbing = failedGet === undefined ? extraPuts.robbing(told) : undefined;
+    if (
+      failedGet === undefined &&
+      robbing === undefined &&
+      (!incarnation.count.known || incarnation.count.unseen > 0)
+    ) {
       counted(event, incarnation, -1);
       incarnation.count.unseenGivenBack();
       return;
@@ -162,16 +181,7 @@ export function createHardReferences(
     }
     // The kernel does not decrement past zero: such a put warns and changes nothing.
     counted(event, incarnation, event.refcnt === 0 && usersBefore <= 0 ? 0 : -1);
-    tell({
-      type: 'unmatched-put',
-      incarnation,
-      put: event,
-      dropper: code,
-      family,
-      within,
-      failedGet,
-      usersBefore,
-    });
+    tell(robbing ?? { ...told, robbed: undefined });
   }
 
   /** What the calls that this task is in took last, and gave nobody to give back. */
