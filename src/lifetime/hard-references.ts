@@ -62,13 +62,31 @@ export function createHardReferences(
   function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
     const family = familyOf(event.callSite, event.module);
     if (family !== 'hidden' && !isWrapper(event.callSite)) return { code: event.callSite, family };
-    const frame = callerFrame(event);
-    const framed = frame === undefined ? undefined : placeOfFrame(frame, within);
-    const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
+    const [frame, above] = callerFrames(event);
+    const isInit = above !== undefined && readFrame(above)?.symbol === 'do_one_initcall';
+    const framed = frame === undefined || isInit ? undefined : placeOfFrame(frame, within);
+    const called = framed ?? (within === undefined ? undefined : placeOfCall(within));
+    const code = called ?? (isInit || isWrapper(event.callSite) ? placeOfInit(event, frame) : undefined);
     if (code !== undefined) return { code, family: familyOf(code, event.module) };
     const address = event.callSite.address;
     const owner = address === undefined ? undefined : nearestAbove(BigInt(address), [...current.values()]);
     return { code: event.callSite, family: owner?.module === event.module ? 'own' : family };
+  }
+
+  /** The init function that this task is in. Its text is discarded when it is over, so a name that was looked up later
+   *  is that of something else unless its module is the right one. */
+  function placeOfInit(event: ModuleRefEvent, frame: string | undefined): Code | undefined {
+    const loading = [...current.values()].find(
+      ({ state, load }) => state === 'coming' && load?.pid === event.pid,
+    );
+    const read = frame === undefined ? undefined : readFrame(frame);
+    if (loading === undefined) return read === undefined ? undefined : place(read.symbol, read.module);
+    const { module } = loading;
+    if (read?.module === module) return place(read.symbol, module);
+    const text = `init of ${module}`;
+    const code = places.get(text) ?? { text, module };
+    places.set(text, code);
+    return code;
   }
 
   function placeOfFrame(frame: string, within: Call | undefined): Code | undefined {
@@ -277,15 +295,16 @@ export function createHardReferences(
   };
 }
 
-/** The frame that called try_module_get or module_put, or what does so for others; it may be a bare address. */
-function callerFrame(event: ModuleRefEvent): string | undefined {
-  const stack = event.stack;
-  if (stack === undefined) return undefined;
+/** From the frame that called try_module_get or module_put, or what does so for others; it may be a bare address. */
+function callerFrames(event: ModuleRefEvent): readonly string[] {
+  const stack = event.stack ?? [];
   const at = stack.findIndex((frame) =>
     /^(__)?(try_)?module_(get|put)$/.test(readFrame(frame)?.symbol ?? ''),
   );
-  return stack.slice(at + 1).find((frame) => {
+  const outside = stack.slice(at + 1);
+  const first = outside.findIndex((frame) => {
     const code = readFrame(frame);
     return !/trampoline|return_to_handler/.test(frame) && !(code !== undefined && isWrapper(code));
   });
+  return first < 0 ? [] : outside.slice(first);
 }
