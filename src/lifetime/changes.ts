@@ -85,6 +85,21 @@ export interface FailedGet {
   readonly attempt: FunctionEntryEvent;
 }
 
+/** A put that no known reference explains. */
+export interface UnmatchedPut {
+  readonly type: 'unmatched-put';
+  readonly incarnation: Incarnation;
+  readonly put: ModuleRefEvent;
+  readonly dropper: Code;
+  readonly family: Family;
+  readonly within: Call | undefined;
+  readonly failedGet: FailedGet | undefined;
+  /** References of others that were out, and may have been robbed. */
+  readonly usersBefore: number;
+  /** What it gave back, where its taker has given that back since. */
+  readonly robbed: Reference | undefined;
+}
+
 export type Change =
   | { readonly type: 'loaded'; readonly incarnation: Incarnation; readonly event: ModuleLoadEvent }
   | {
@@ -103,18 +118,7 @@ export type Change =
     }
   /** `reference.missedBy` returned without giving it back; its put may yet come. */
   | { readonly type: 'missed-put'; readonly incarnation: Incarnation; readonly reference: Reference }
-  /** A put that no known reference explains. */
-  | {
-      readonly type: 'unmatched-put';
-      readonly incarnation: Incarnation;
-      readonly put: ModuleRefEvent;
-      readonly dropper: Code;
-      readonly family: Family;
-      readonly within: Call | undefined;
-      readonly failedGet: FailedGet | undefined;
-      /** References of others that were out, and may have been robbed. */
-      readonly usersBefore: number;
-    }
+  | UnmatchedPut
   /** A function in module text, as far as is known. */
   | { readonly type: 'entered'; readonly call: Call }
   | { readonly type: 'call-returned'; readonly call: Call }

@@ -2,16 +2,19 @@
  * Files of a module that are open: its own `open` and `release` operations, known by what calls them, or else by
  * their names. A file whose operations have no owner holds no reference, so nothing else tells that it is open.
  */
+import { errorReturned } from './arguments.ts';
 import type { Call } from './calls.ts';
+import type { Incarnation } from './changes.ts';
+import type { Reference } from './references.ts';
 import { bareSymbol, readFrame } from './sites.ts';
 
 export interface FileTracker {
-  /** `module` where it is known whose function this is. */
-  entered(call: Call, module: string | undefined): void;
+  /** `owner` where it is known whose function this is. */
+  entered(call: Call, owner: Incarnation | undefined): void;
   returned(call: Call): void;
   /** A reference was taken in this function, though no probe is on it. */
   tookIn(pid: number, name: string): void;
-  /** Calls that opened what was not seen to be closed, oldest first. */
+  /** Calls that opened what was not seen to be closed, and is not told to be by a reference, oldest first. */
   opened(): readonly Call[];
   /** Is this call the close of a file, `f_op->release`, and not the end of an object? */
   isClose(call: Call): boolean;
@@ -36,8 +39,11 @@ export function createFileTracker(): FileTracker {
   /** What callers told of a function; its name need not. */
   const roles = new Map<string, 'open' | 'close'>();
   const counted = new WeakSet<Call>();
-  const keys = new WeakMap<Call, string>();
-  const keyOf = (call: Call) => keys.get(call) ?? '';
+  const owners = new WeakMap<Call, Incarnation>();
+  /** What the VFS took for a file before it called open: while that is out the file is open, and no longer. */
+  const held = new WeakMap<Call, Reference>();
+  const holding = new WeakSet<Reference>();
+  const keyOf = (call: Call) => owners.get(call)?.module ?? stemOf(call.name);
 
   function note(call: Call, role: 'open' | 'close'): void {
     if (counted.has(call)) return;
@@ -46,6 +52,7 @@ export function createFileTracker(): FileTracker {
     const list = open.get(key);
     if (role === 'open') {
       tookIn(call.entry.pid, call.name);
+      noteHold(call);
       if (list === undefined) open.set(key, [call]);
       else list.push(call);
       return;
@@ -56,6 +63,15 @@ export function createFileTracker(): FileTracker {
     const mine = list.findLastIndex((other) => other.entry.pid === call.entry.pid);
     list.splice(Math.max(mine, 0), 1);
     if (list.length === 0) open.delete(key);
+  }
+
+  function noteHold(call: Call): void {
+    const reference = owners
+      .get(call)
+      ?.references.newestOf(call.entry.pid, (taken) => taken.family === 'file' && !holding.has(taken));
+    if (reference === undefined) return;
+    holding.add(reference);
+    held.set(call, reference);
   }
 
   function tookIn(pid: number, name: string): void {
@@ -75,8 +91,8 @@ export function createFileTracker(): FileTracker {
   }
 
   return {
-    entered(call, module) {
-      keys.set(call, module ?? stemOf(call.name));
+    entered(call, owner) {
+      if (owner !== undefined) owners.set(call, owner);
       const role = roleByName(call);
       if (role !== undefined) note(call, role);
     },
@@ -93,7 +109,7 @@ export function createFileTracker(): FileTracker {
       }
     },
     tookIn,
-    opened: () => [...open.values()].flat(),
+    opened: () => [...open.values()].flat().filter((call) => held.get(call)?.put === undefined),
     isClose: (call) => (roleByCaller(call) ?? roleByName(call)) === 'close',
     closesAreSeen: (call) => closed.has(keyOf(call)),
   };
@@ -113,7 +129,5 @@ function roleByCaller(call: Call): 'open' | 'close' | undefined {
 
 /** An open that returned an error left nothing open. */
 function failed(call: Call): boolean {
-  const ret = call.returned?.args.ret;
-  if (ret === undefined || !/^(-?\d+|0x[0-9a-f]+)$/.test(ret)) return false;
-  return BigInt.asIntN(32, BigInt(ret)) < 0n;
+  return call.returned !== undefined && errorReturned(call.returned) !== undefined;
 }

@@ -8,13 +8,14 @@ import type {
   ModuleRefEvent,
 } from '../model/event.ts';
 import type { Family } from '../model/standing.ts';
+import { moduleArgument, returnValue } from './arguments.ts';
 import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
 import { createCarriers } from './carriers.ts';
 import type { Change, FailedGet, Incarnation } from './changes.ts';
 import type { Gap } from './count.ts';
+import { createExtraPuts } from './extra-puts.ts';
 import type { FileTracker } from './files.ts';
 import { type Incarnations, identify } from './incarnations.ts';
-import { moduleArgument } from './module-argument.ts';
 import type { Reference } from './references.ts';
 import { familyOf, isWrapper, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
@@ -49,6 +50,7 @@ export function createHardReferences(
   /** Functions that gave references back, and whose. */
   const givers = new Map<string, Set<Incarnation>>();
   const carriers = createCarriers();
+  const extraPuts = createExtraPuts();
 
   /** What the kernel adds to the references out: the base, and the loader's hold while init() runs. */
   function baseOf(incarnation: Incarnation): number {
@@ -60,13 +62,31 @@ export function createHardReferences(
   function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
     const family = familyOf(event.callSite, event.module);
     if (family !== 'hidden' && !isWrapper(event.callSite)) return { code: event.callSite, family };
-    const frame = callerFrame(event);
-    const framed = frame === undefined ? undefined : placeOfFrame(frame, within);
-    const code = framed ?? (within === undefined ? undefined : placeOfCall(within));
+    const [frame, above] = callerFrames(event);
+    const isInit = above !== undefined && readFrame(above)?.symbol === 'do_one_initcall';
+    const framed = frame === undefined || isInit ? undefined : placeOfFrame(frame, within);
+    const called = framed ?? (within === undefined ? undefined : placeOfCall(within));
+    const code = called ?? (isInit || isWrapper(event.callSite) ? placeOfInit(event, frame) : undefined);
     if (code !== undefined) return { code, family: familyOf(code, event.module) };
     const address = event.callSite.address;
     const owner = address === undefined ? undefined : nearestAbove(BigInt(address), [...current.values()]);
     return { code: event.callSite, family: owner?.module === event.module ? 'own' : family };
+  }
+
+  /** The init function that this task is in. Its text is discarded when it is over, so a name that was looked up later
+   *  is that of something else unless its module is the right one. */
+  function placeOfInit(event: ModuleRefEvent, frame: string | undefined): Code | undefined {
+    const loading = [...current.values()].find(
+      ({ state, load }) => state === 'coming' && load?.pid === event.pid,
+    );
+    const read = frame === undefined ? undefined : readFrame(frame);
+    if (loading === undefined) return read === undefined ? undefined : place(read.symbol, read.module);
+    const { module } = loading;
+    if (read?.module === module) return place(read.symbol, module);
+    const text = `init of ${module}`;
+    const code = places.get(text) ?? { text, module };
+    places.set(text, code);
+    return code;
   }
 
   function placeOfFrame(frame: string, within: Call | undefined): Code | undefined {
@@ -111,7 +131,8 @@ export function createHardReferences(
     const attempt = attempts.get(placeOf(event));
     attempts.delete(placeOf(event));
     // It may be the first that is told of this load.
-    if (attempt !== undefined && moduleArgument(attempt) === event.module) identify(incarnation, attempt);
+    if (attempt !== undefined && moduleArgument(attempt, current) === event.module)
+      identify(incarnation, attempt);
     incarnation.gets++;
     const usersBefore = incarnation.count.users;
     counted(event, incarnation, 1);
@@ -137,17 +158,34 @@ export function createHardReferences(
     const key = `${placeOf(event)} ${event.module}`;
     const failedGet = failed.get(key);
     failed.delete(key);
+    const told = {
+      type: 'unmatched-put',
+      incarnation,
+      put: event,
+      dropper: code,
+      family,
+      within,
+      failedGet,
+      usersBefore,
+    } as const;
+    const carried = carriers.at(event);
     const back =
       failedGet !== undefined && family !== 'file' && incarnation.references.newestOf(event.pid) === undefined
         ? undefined
-        : incarnation.references.giveBack(event, code, family, carriers.at(event));
+        : incarnation.references.giveBack(event, code, family, carried);
     if (back !== undefined) {
       counted(event, incarnation, -1);
+      if (back !== carried) extraPuts.gaveBack(back, told);
       if (code.symbol !== undefined && family !== 'file') noteGiver(code.symbol, incarnation);
       tell({ type: 'given-back', incarnation, reference: back, usersAfter: incarnation.count.users, within });
       return;
     }
-    if (failedGet === undefined && (!incarnation.count.known || incarnation.count.unseen > 0)) {
+    const robbing = failedGet === undefined ? extraPuts.robbing(told) : undefined;
+    if (
+      failedGet === undefined &&
+      robbing === undefined &&
+      (!incarnation.count.known || incarnation.count.unseen > 0)
+    ) {
       counted(event, incarnation, -1);
       incarnation.count.unseenGivenBack();
       return;
@@ -161,16 +199,7 @@ export function createHardReferences(
     }
     // The kernel does not decrement past zero: such a put warns and changes nothing.
     counted(event, incarnation, event.refcnt === 0 && usersBefore <= 0 ? 0 : -1);
-    tell({
-      type: 'unmatched-put',
-      incarnation,
-      put: event,
-      dropper: code,
-      family,
-      within,
-      failedGet,
-      usersBefore,
-    });
+    tell(robbing ?? { ...told, robbed: undefined });
   }
 
   /** What the calls that this task is in took last, and gave nobody to give back. */
@@ -238,7 +267,7 @@ export function createHardReferences(
 
   function failGet(attempt: FunctionEntryEvent): void {
     attempts.delete(placeOf(attempt));
-    const module = moduleArgument(attempt);
+    const module = moduleArgument(attempt, current);
     if (module === undefined) return;
     // Most failures are dealt with properly, and no put ever asks for them.
     if (failed.size >= FAILURES) failed.clear();
@@ -251,14 +280,14 @@ export function createHardReferences(
     attempted: (event) => attempts.set(placeOf(event), event),
     attemptReturned(event) {
       const attempt = attempts.get(placeOf(event));
-      if (attempt !== undefined && /^(0x)?0+$/.test(event.args.ret ?? '')) failGet(attempt);
+      if (attempt !== undefined && returnValue(event) === 0n) failGet(attempt);
     },
     observe(event) {
       if (attempts.size === 0) return;
       // try_module_get reports success before anything else can happen in its task.
       const attempt = attempts.get(placeOf(event));
       if (attempt === undefined) return;
-      const succeeded = event.kind === 'module_get' && event.module === moduleArgument(attempt);
+      const succeeded = event.kind === 'module_get' && event.module === moduleArgument(attempt, current);
       const returned = event.kind === 'function_return' && event.fn.symbol === 'try_module_get';
       if (!succeeded && !returned) failGet(attempt);
     },
@@ -266,15 +295,16 @@ export function createHardReferences(
   };
 }
 
-/** The frame that called try_module_get or module_put, or what does so for others; it may be a bare address. */
-function callerFrame(event: ModuleRefEvent): string | undefined {
-  const stack = event.stack;
-  if (stack === undefined) return undefined;
+/** From the frame that called try_module_get or module_put, or what does so for others; it may be a bare address. */
+function callerFrames(event: ModuleRefEvent): readonly string[] {
+  const stack = event.stack ?? [];
   const at = stack.findIndex((frame) =>
     /^(__)?(try_)?module_(get|put)$/.test(readFrame(frame)?.symbol ?? ''),
   );
-  return stack.slice(at + 1).find((frame) => {
+  const outside = stack.slice(at + 1);
+  const first = outside.findIndex((frame) => {
     const code = readFrame(frame);
     return !/trampoline|return_to_handler/.test(frame) && !(code !== undefined && isWrapper(code));
   });
+  return first < 0 ? [] : outside.slice(first);
 }

@@ -1,5 +1,6 @@
 /** Every load of every module: the same name loaded again is another incarnation. */
 import type { Event, FunctionEntryEvent, ModuleLoadEvent } from '../model/event.ts';
+import { moduleAddress } from './arguments.ts';
 import type { Change, Incarnation } from './changes.ts';
 import { createCount } from './count.ts';
 import { createReferenceBook } from './references.ts';
@@ -19,8 +20,8 @@ export interface Incarnations {
 const REMEMBERED = 1024;
 
 /** Joins the struct module address that a probe prints, an identity, with the name. */
-export function identify(incarnation: Incarnation, { args }: FunctionEntryEvent): void {
-  if (/^0x[0-9a-f]{1,16}$/.test(args.mod ?? '')) incarnation.address ??= args.mod;
+export function identify(incarnation: Incarnation, event: FunctionEntryEvent): void {
+  incarnation.address ??= moduleAddress(event);
 }
 
 export function createIncarnations(tell: (change: Change) => void): Incarnations {

@@ -11,6 +11,7 @@ import type {
   HungTaskEvent,
   Nanoseconds,
 } from '../model/event.ts';
+import { moduleArgument } from './arguments.ts';
 import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
 import type { Change, Incarnation, Unload } from './changes.ts';
@@ -20,7 +21,6 @@ import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
 import { createIncarnations, identify } from './incarnations.ts';
 import { type Deed, deedOf, isInterrupt } from './interrupts.ts';
-import { moduleArgument } from './module-argument.ts';
 import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
 import { createUnloading } from './unloading.ts';
@@ -82,7 +82,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
 
   function entered(event: FunctionEntryEvent): void {
     const name = functionName(event);
-    const module = moduleArgument(event);
+    const module = moduleArgument(event, incarnations.current);
     if (module !== undefined) {
       const incarnation = incarnations.current.get(module);
       if (incarnation !== undefined && incarnation.state !== 'freed') identify(incarnation, event);
@@ -94,7 +94,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     if (BARRIERS.has(name)) callbacks.barrierEntered(event);
     if (!mayBeModuleText(event.fn, incarnations.all)) return;
     const call = calls.enter(event, releasing.has(placeOf(event)));
-    files.entered(call, ownerNow(call, incarnations.current.values())?.module);
+    files.entered(call, ownerNow(call, incarnations.current.values()));
     call.isRcuCallback = callbacks.entered(call);
     tell({ type: 'entered', call });
     unloading.callEntered(call);

@@ -1,12 +1,10 @@
-import type { Change } from '../lifetime/changes.ts';
+import type { UnmatchedPut } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
 import type { Finding } from '../model/report.ts';
 import { doubt, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { unloadBegins } from './unload-story.ts';
-
-type UnmatchedPut = Extract<Change, { type: 'unmatched-put' }>;
 
 /**
  * Both rules ask why a put has no get. Whether the module was going when the put came is often known only once
@@ -65,14 +63,15 @@ function ruleFor(put: UnmatchedPut): 'put-without-get' | 'put-after-failed-get' 
 
 function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedPut[]): Finding {
   const first = group[0]!;
-  const { put, incarnation, dropper, usersBefore, within } = first;
+  const { put, incarnation, dropper, usersBefore, within, robbed } = first;
   const failedGet = rule === 'put-after-failed-get' ? first.failedGet : undefined;
   const place = placeName(dropper);
   const times = group.length === 1 ? '' : ` ${group.length} times`;
   const victim =
-    usersBefore > 0 ? incarnation.references.open().find((open) => open.get.seq < put.seq) : undefined;
+    robbed ??
+    (usersBefore > 0 ? incarnation.references.open().find((open) => open.get.seq < put.seq) : undefined);
   const unsure =
-    doubt(ledger, incarnation, incarnation.first, put) ??
+    doubt(ledger, incarnation, incarnation.first, robbed?.put ?? put) ??
     (incarnation.load === undefined && put.refcnt > 0
       ? 'the capture begins after the module was loaded; the get may lie before it'
       : undefined);
@@ -98,7 +97,7 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
           ? `${who(put)} entered try_module_get(), took nothing (no module_get followed), and called module_put() all the same; refcnt reads ${put.refcnt}.`
           : `${who(put)} called module_put() while ${incarnation.module} was going and nobody held it; refcnt reads ${put.refcnt}. That its get had failed is inferred: a failed get leaves no event.`
         : usersBefore > 0
-          ? `refcnt reads ${put.refcnt} after it; of the ${usersBefore === 1 ? 'one reference' : `${usersBefore} references`} out before, none was this one's to give back.${victim === undefined ? '' : ` The one of ${placeName(victim.taker)} by ${who(victim.get)} is no longer counted.`}`
+          ? `refcnt reads ${put.refcnt} after it; of the ${usersBefore === 1 ? 'one reference' : `${usersBefore} references`} out before, none was this one's to give back.${victim === undefined ? '' : ` The one of ${placeName(victim.taker)} by ${who(victim.get)} is no longer counted.`}${robbed === undefined ? '' : ` ${who(put)} had given back its own before.`}`
           : `refcnt reads ${put.refcnt} after it; every reference taken so far had been given back.`,
     culprit: { code: dropper, event: put },
     evidence: [
@@ -109,6 +108,7 @@ function finding(ledger: Ledger, rule: UnmatchedRule, group: readonly UnmatchedP
         ? []
         : [evidence('try_module_get fails: no module_get follows', failedGet.attempt)]),
       evidence(usersBefore > 0 ? 'gives back what it did not take' : 'puts what nobody holds', put, dropper),
+      ...(robbed?.put === undefined ? [] : [evidence('gives back what is gone', robbed.put)]),
     ].sort((a, b) => a.ns - b.ns),
   });
 }

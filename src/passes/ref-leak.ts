@@ -1,3 +1,4 @@
+import { errorReturned } from '../lifetime/arguments.ts';
 import type { Carrier } from '../lifetime/carriers.ts';
 import type { Incarnation, Unload } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
@@ -174,7 +175,7 @@ function whyLeaked(
       ],
     };
   }
-  const failure = within?.returned === undefined ? undefined : errno(within.returned.args.ret);
+  const failure = within?.returned === undefined ? undefined : errorReturned(within.returned);
   if (within?.returned !== undefined && failure !== undefined) {
     return {
       certain: true,
@@ -286,15 +287,4 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
 
 function carrierName({ armed }: Carrier): string {
   return armed.fn === undefined ? 'what was armed' : `${armed.fn.symbol ?? armed.fn.text}()`;
-}
-
-/** A negative return value, however the probe printed it. */
-function errno(ret: string | undefined): string | undefined {
-  if (ret === undefined || !/^(-?\d+|0x[0-9a-f]+)$/.test(ret)) return undefined;
-  const value = BigInt(ret);
-  for (const bits of [64, 32]) {
-    const signed = BigInt.asIntN(bits, value);
-    if (signed < 0n && signed >= -4095n) return String(signed);
-  }
-  return undefined;
 }

@@ -1,0 +1,66 @@
+/**
+ * Puts of a task that had already given back what it took. Each takes the reference of somebody else, which may be in
+ * order: what one task takes another may give back. It was a put too many when the taker then gives it back as well.
+ */
+import type { Call } from './calls.ts';
+import type { UnmatchedPut } from './changes.ts';
+import type { Reference } from './references.ts';
+import { placeName } from './sites.ts';
+
+export interface ExtraPuts {
+  /** A put gave `reference` back. */
+  gaveBack(reference: Reference, put: Put): void;
+  /** The put that took away what `put` gives back in vain; told once. */
+  robbing(put: Put): UnmatchedPut | undefined;
+}
+
+type Put = Omit<UnmatchedPut, 'robbed'>;
+
+/** Tasks whose latest pair is remembered, and puts that may yet turn out to be one too many. */
+const REMEMBERED = 1 << 12;
+
+export function createExtraPuts(): ExtraPuts {
+  /** The latest reference that each task gave back after taking it, by task and incarnation. */
+  const pairs = new Map<string, Reference>();
+  const keyOf = ({ put, incarnation }: Put) => `${put.pid} ${incarnation.id}`;
+  const extra = new Set<UnmatchedPut & { readonly robbed: Reference }>();
+
+  /** Had this call taken a reference and given it back? Where no call is recorded, the place tells. */
+  function followsPair(put: Put): boolean {
+    const before = pairs.get(keyOf(put));
+    if (before === undefined) return false;
+    if (put.within !== undefined) return isAround(before.within, put.within);
+    return before.within === undefined && placeName(before.taker) === placeName(put.dropper);
+  }
+
+  return {
+    gaveBack(reference, put) {
+      const isOwn = reference.get.pid === put.put.pid;
+      // Where no call is recorded, nothing tells which of its own a task gives back.
+      const mayBeExtra = put.within === undefined ? !isOwn : !isAround(reference.within, put.within);
+      if (mayBeExtra && followsPair(put)) {
+        if (extra.size >= REMEMBERED) extra.clear();
+        extra.add({ ...put, robbed: reference });
+      } else if (isOwn) {
+        if (pairs.size >= REMEMBERED) pairs.clear();
+        pairs.set(keyOf(put), reference);
+      }
+    },
+    robbing(put) {
+      // It is one too many itself.
+      if (followsPair(put)) return undefined;
+      for (const told of extra) {
+        if (told.incarnation !== put.incarnation || told.robbed.get.pid !== put.put.pid) continue;
+        extra.delete(told);
+        told.robbed.put = put.put;
+        return told;
+      }
+      return undefined;
+    },
+  };
+}
+
+function isAround(outer: Call | undefined, call: Call): boolean {
+  for (let at: Call | undefined = call; at !== undefined; at = at.parent) if (at === outer) return true;
+  return false;
+}
