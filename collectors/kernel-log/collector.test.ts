@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { Bad, CaptureFacts } from '../../src/model/collector.ts';
+import type { Bad, CaptureFacts, Lost } from '../../src/model/collector.ts';
 import type { Event, FaultEvent } from '../../src/model/event.ts';
 import { kernelLog } from './collector.ts';
 
 function read(text: string) {
   const events: Event[] = [];
+  const lost: Lost[] = [];
   const bad: Bad[] = [];
   const facts: CaptureFacts = {};
   const parser = kernelLog.createParser({
     event: (event) => events.push(event),
-    lost: () => expect.unreachable('a kernel log knows of no lost events'),
+    lost: (loss) => lost.push(loss),
     bad: (line) => bad.push(line),
     facts: (more) => Object.assign(facts, more),
   });
@@ -18,12 +19,12 @@ function read(text: string) {
     parser.line(bytes, 0, bytes.length, i + 1);
   });
   parser.end();
-  expect(bad).toEqual([]);
-  return { events, facts };
+  return { events, lost, bad, facts };
 }
 
 function readOne(text: string): FaultEvent {
-  const { events } = read(text);
+  const { events, lost, bad } = read(text);
+  expect({ lost, bad }).toEqual({ lost: [], bad: [] });
   expect(events).toHaveLength(1);
   return events[0] as FaultEvent;
 }
@@ -43,9 +44,6 @@ const OOPS = `\
 [   89.147302]  ? kthread_complete_and_exit+0x20/0x20
 [   89.147499]  </TASK>
 [   89.147579] Modules linked in: 9p fscache netfs 9pnet_virtio 9pnet virtio_console ext4
-[   89.148296] Dumping ftrace buffer:
-[   89.148376] ---------------------------------
-[   89.438115] ml_kthre-200       1..... 75240586us : ml_kthread_step: (0xffffffffc040d040)
 [   89.504161] ---[ end trace 0000000000000000 ]---
 [   89.504250] RIP: 0010:0xffffffffc040d0b2
 [   89.511174] note: ml_kthread: w/0[200] exited with irqs disabled`;
@@ -421,8 +419,71 @@ describe('recognising a kernel log', () => {
   });
 });
 
+// The same crash with what it dumped, most of it left out.
+const DUMP = `\
+[   89.148296] Dumping ftrace buffer:
+[   89.148376] ---------------------------------
+[   89.438115] ml_kthre-200       1..... 75240586us : ml_kthread_step: (0xffffffffc040d040)
+[   89.494096]    rmmod-421       1..... 79948062us : module_free: ml_kthread
+[   89.503761] ---------------------------------`;
+
+const DUMPED = OOPS.replace(/(?=\n.*---\[ end trace)/, `\n${DUMP}`);
+const ORDER = ['function_entry', 'module_free', 'kernel_fault'];
+const kinds = (text: string) => read(text).events.map(({ kind }) => kind);
+
+describe('the ring buffer dumped by a crash', () => {
+  it('is read, and comes before the crash that dumped it', () => {
+    const { events, lost, bad, facts } = read(DUMPED);
+    expect({ lost, bad }).toEqual({ lost: [], bad: [] });
+    expect(facts).toMatchObject({ clock: 'time', aside: true, reading: { dumped: 2 } });
+    expect(events.map(({ kind, ts, pid }) => [kind, ts, pid])).toEqual([
+      ['function_entry', 89_141_234_000 - (79_948_062_000 - 75_240_586_000), 200],
+      ['module_free', 89_141_234_000, 421],
+      ['kernel_fault', 89_141_234_000, 200],
+    ]);
+  });
+
+  // From here on, the lines were changed by hand.
+  it('is read behind every prefix, in a log without times, too', () => {
+    expect(kinds(DUMPED.replaceAll(/^\[ *([\d.]+)\]/gm, '[$1][  T200]'))).toEqual(ORDER);
+    const bare = read(DUMPED.replaceAll(/^\[ *[\d.]+\] /gm, ''));
+    expect(bare.events.map(({ kind, ts }) => [kind, ts > 0])).toEqual(ORDER.map((kind) => [kind, true]));
+    expect(bare.facts.clock).toBe('relative');
+  });
+
+  it('may have other messages between its records', () => {
+    const between = '[   89.500000] usb 1-1: new device\nwritten by a shell\n';
+    expect(kinds(DUMPED.replace(/(?=.*module_free)/, between))).toEqual(ORDER);
+    expect(kinds(DUMPED.replace(/(?=.*module_free)/, `${WARNING}\n`)).sort()).toEqual(
+      [...ORDER, 'kernel_fault'].sort(),
+    );
+  });
+
+  it('loses what the console dropped, tears or does not come to print', () => {
+    const dropped = read(DUMPED.replace(/(?=.*module_free)/, '** 12 printk messages dropped **\n'));
+    expect(dropped.lost).toEqual([{ count: 12, where: 'before', line: 17 }]);
+    const torn = read(DUMPED.replace('8062us : module_free: ml_kthread', '[ 89.600000] usb 1-1: new device'));
+    expect(torn.bad.map(({ line }) => line)).toEqual([17]);
+    const cut = read(DUMPED.split('\n').slice(0, -4).join('\n'));
+    expect(cut.events.map(({ kind }) => kind)).toEqual(ORDER);
+    expect(cut.lost).toEqual([{ where: 'before', line: 17 }]);
+  });
+
+  it('is one buffer: another has a clock of its own', () => {
+    const again = DUMP.replace('ftrace buffer', 'ftrace instance other buffer');
+    const { events, lost } = read(`${DUMPED}\n${again}`);
+    expect(events.map(({ kind }) => kind)).toEqual(ORDER);
+    expect(lost).toMatchObject([{ count: 2, where: 'anywhere' }]);
+  });
+
+  it('may be empty', () => {
+    const empty = DUMPED.replace(/---------------------------------(?:\n.*){3}/, '   (ftrace buffer empty)');
+    expect(kinds(empty)).toEqual(['kernel_fault']);
+  });
+});
+
 it('reads any bytes without complaint', () => {
-  const seeds = `${OOPS}\n${WARNING}`;
+  const seeds = `${DUMPED}\n${WARNING}`;
   let state = 1;
   const random = (below: number) => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;

@@ -1,13 +1,14 @@
 /**
  * The kernel's own log: dmesg, journalctl -k, a serial console, pstore. One event for each report of an oops, a BUG,
- * a WARN or a hung task; everything else is passed over.
+ * a WARN or a hung task, and the records of the ring buffer that a crash dumped; everything else is passed over.
  *
  * Written by arch/x86/kernel/{dumpstack,traps}.c, arch/x86/mm/fault.c, arch/arm64/kernel/traps.c, kernel/panic.c,
  * kernel/hung_task.c, lib/bug.c and mm/kasan/report.c of Linux. Seen on 6.1 (x86-64); other spellings are from the sources.
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
-import type { Code, ExecContext } from '../../src/model/event.ts';
+import type { Code, Event, ExecContext } from '../../src/model/event.ts';
 import { createCodeTable } from '../code.ts';
+import { createDumpReader, type Dump } from './dump.ts';
 import { readMessage, type Stamp } from './prefix.ts';
 
 /** What kills the task it happens in. */
@@ -44,7 +45,9 @@ const MARK = /^ *<(\/?)(TASK|IRQ|SOFTIRQ|NMI|#DF|#DB|#MC|#VC2?|ENTRY_TRAMPOLINE)
 /** Registers are printed among the frames where an exception came between. */
 const REGISTERS =
   /^ *(?:RIP|EIP|Code|[RE]?(?:SP|AX|BX|CX|DX|SI|DI|BP)|R\d\d|EFLAGS|[CDEFG]S|CR2|DR\d|PKRU|ORIG_RAX): ?/;
-const OVER = /^(?:Modules linked in:|---\[ |Dumping ftrace |note: |Kernel panic - )/;
+const OVER = /^(?:Modules linked in:|---\[ |note: |Kernel panic - )/;
+const END = '---[ end ';
+const DUMPS = /^Dumping ftrace /;
 const MODULES = /^Modules linked in:(.*) \[last unloaded: ([\w-]+)/;
 /** ` [mod 0123…]`: CONFIG_STACKTRACE_BUILD_ID. */
 const BUILD_ID = / \[(\S+) [0-9a-f]{40}\]/;
@@ -56,6 +59,8 @@ const HARDIRQ_FRAME = /^(?:__handle_irq_event|handle_irq_event|__sysvec_|hrtimer
 const LONGEST = 4096;
 /** Tasks and CPUs whose reports are read side by side. */
 const MOST_OPEN = 64;
+/** Between the report of a crash and the dump that it causes stand a few lines, of other CPUs perhaps; its end is behind it. */
+const DUMP_DISTANCE = 64;
 
 const HUNG = /^INFO: task (.{0,15}):(\d+) blocked for more than (\d+) seconds\./;
 
@@ -124,9 +129,50 @@ function createParser(sink: Sink): Parser {
   let origin = 0;
   let now = 0;
   let kernelKnown = false;
+  /** Of a crash, whose dump may follow, which tells what was before it. */
+  let crashes: { readonly event: Event; readonly line: number }[] = [];
+  /** From a dump's clock to the log's. */
+  let fromDump: number | undefined;
+  /** How much later than it prints the log is told: a dump reaches back to before its first message. */
+  let later = 0;
+  let dumped = 0;
+  let lines = 0;
+  const dump = createDumpReader(sink, place);
+
+  /**
+   * A dump does not say when its clock began. It was printed after the crash that caused it, which comes after all that
+   * the dump holds but for what other CPUs did while it was reported: so its last record is taken to be as late as
+   * the crash.
+   */
+  function place({ records, last }: Dump): void {
+    if (clock === undefined || clock === 'none') {
+      clock = 'relative';
+      sink.facts({ clock, aside: true });
+    }
+    const crashed = crashes[0]?.event.ts ?? now + later;
+    if (fromDump === undefined) {
+      fromDump = Math.max(0, crashed - last);
+      later += Math.max(0, last - crashed);
+    }
+    dumped += records.filter((record) => 'kind' in record).length;
+    sink.facts({ reading: { dumped } });
+    for (const record of records) {
+      if ('kind' in record) sink.event({ ...record, ts: record.ts + fromDump });
+      else sink.lost(record);
+    }
+    const held = crashes;
+    crashes = [];
+    for (const { event } of held) sink.event({ ...event, ts: Math.max(event.ts, last + fromDump) });
+  }
+
+  function tellCrashes(): void {
+    const held = crashes;
+    crashes = [];
+    for (const { event } of held) sink.event(event);
+  }
 
   /** One clock for a whole log: the kernel's if there is any, else the time since the first message. */
-  function time(stamp: Stamp): number {
+  function advance(stamp: Stamp): void {
     if (clock === undefined) {
       clock = stamp.kind === 'kernel' ? 'time' : 'relative';
       if (stamp.kind === 'wall') origin = stamp.ns;
@@ -137,7 +183,6 @@ function createParser(sink: Sink): Parser {
     } else if (stamp.kind === 'step') now += stamp.ns;
     // A coarse time of day, or one whose year is not printed, may seem to go back.
     else if (stamp.kind === 'wall') now = Math.max(now, stamp.ns - origin);
-    return now;
   }
 
   function close(caller: string, report: Report): void {
@@ -164,7 +209,7 @@ function createParser(sink: Sink): Parser {
       sink.event({ kind: 'hung_task', ...base, seconds: report.seconds });
       return;
     }
-    sink.event({
+    const event: Event = {
       kind: 'kernel_fault',
       ...base,
       what: report.what,
@@ -172,7 +217,11 @@ function createParser(sink: Sink): Parser {
       ...(address === undefined ? {} : { address }),
       ...(at === undefined ? {} : { at }),
       ...(report.lastUnloaded === undefined ? {} : { lastUnloaded: report.lastUnloaded }),
-    });
+    };
+    // A warning does not dump, but one that comes after a crash is told after it.
+    if (crashes.length >= MOST_OPEN) tellCrashes();
+    if (report.what === 'oops' || crashes.length > 0) crashes.push({ event, line: lines });
+    else sink.event(event);
   }
 
   function begin(caller: string, what: Report['what'], text: string, line: number): void {
@@ -188,7 +237,7 @@ function createParser(sink: Sink): Parser {
     }
     const report: Report = {
       line,
-      ts: now,
+      ts: now + later,
       what,
       message: utf8(text),
       seconds: 0,
@@ -277,7 +326,7 @@ function createParser(sink: Sink): Parser {
       }
       return;
     }
-    if (/^(?:---\[ end |Dumping ftrace )/.test(text)) close(caller, report);
+    if (text.startsWith(END)) close(caller, report);
   }
 
   function trace(caller: string, report: Report, text: string): void {
@@ -303,6 +352,10 @@ function createParser(sink: Sink): Parser {
     if (OVER.test(text) || !(report.marked || REGISTERS.test(text))) close(caller, report);
   }
 
+  function closeAll(): void {
+    for (const [caller, report] of [...open]) close(caller, report);
+  }
+
   function tellKernel(kernel: string): void {
     if (kernelKnown) return;
     kernelKnown = true;
@@ -313,8 +366,13 @@ function createParser(sink: Sink): Parser {
     line(bytes, start, end, line) {
       const whole = bytes.toString('latin1', start, Math.min(end, start + LONGEST));
       const { text, stamp, caller, kernel } = readMessage(whole);
-      if (stamp !== undefined) time(stamp);
-      else if (clock !== undefined) {
+      lines = line;
+      const isLogged = kernel && (stamp !== undefined || clock === undefined);
+      if (stamp !== undefined) advance(stamp);
+      if (isLogged && DUMPS.test(text)) closeAll();
+      if ((isLogged || dump.reading) && dump.line(text, line)) return;
+      if (crashes.length > 0 && !dump.reading && line - crashes[0]!.line > DUMP_DISTANCE) tellCrashes();
+      if (stamp === undefined && clock !== undefined) {
         // What user space wrote to the same console, or the parts pstore cut the log into, last part first.
         if (/^(?:Oops|Panic)#\d+ Part\d+$/.test(text)) sink.facts({ ordered: false });
         return;
@@ -329,9 +387,12 @@ function createParser(sink: Sink): Parser {
         if (report !== undefined) go(by, report, text);
         else if (text.startsWith('Linux version ')) tellKernel(text.split(' ', 3)[2]!);
       }
+      if (text.startsWith(END) && !dump.reading) tellCrashes();
     },
     end() {
-      for (const [caller, report] of [...open]) close(caller, report);
+      closeAll();
+      dump.end(lines);
+      tellCrashes();
     },
   };
 }

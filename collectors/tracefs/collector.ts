@@ -57,7 +57,7 @@ export const tracefs: Collector = {
   name: 'tracefs',
   title: 'text of /sys/kernel/tracing: trace, trace_pipe, snapshot, per_cpu',
   sniff,
-  createParser,
+  createParser: (sink) => createParser(sink),
 };
 
 function sniff(head: string): Sniffed {
@@ -100,7 +100,8 @@ function sniff(head: string): Sniffed {
   return other === undefined ? false : { declined: `${other[1]}: give the trace it belongs to` };
 }
 
-function createParser(sink: Sink): Parser {
+/** @param layout of the records: `latency` where no header says so, as in a dump on the console */
+export function createParser(sink: Sink, layout: 'default' | 'latency' = 'default'): Parser {
   const reader = createEventReader('caller-first');
   const known = nameIndex([...interestIn.keys()]);
   const comm = createByteTable(
@@ -114,7 +115,7 @@ function createParser(sink: Sink): Parser {
   let frames: string[] | undefined;
   /** A line that is no record by itself: a comm may hold a newline and go on in the next line. */
   let torn: { readonly line: number; readonly text: string } | undefined;
-  let latency = false;
+  let latency = layout === 'latency';
   let clockKnown = false;
   let latest = 0;
   /** Of what it passes over, which is records and their stacks, it tells what readFast would have seen. */

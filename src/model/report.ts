@@ -100,6 +100,11 @@ export const readingSchema = z.object({
     .int()
     .optional()
     .describe('events that were told before, here or by another input, and are counted once'),
+  dumped: z
+    .number()
+    .int()
+    .optional()
+    .describe('events of a buffer dumped to the log, put on its clock so that they end at the crash'),
   unchecked: z
     .boolean()
     .optional()

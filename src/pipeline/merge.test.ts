@@ -48,3 +48,15 @@ test('a kernel log comes after the traces, since its clock may be off', async ()
     '[    1.500030] ---[ end trace 0000000000000000 ]---\n';
   expect(await merged(load('1.000000', 'a') + load('2.000000', 'b'), oops)).toEqual(['1@0', '2@0', '1.5@1']);
 });
+
+test('what a crash dumped to the log is told where no trace tells it', async () => {
+  const log =
+    '[    9.500000] BUG: unable to handle page fault for address: ffffffffc0410000\n' +
+    '[    9.500010] CPU: 1 PID: 20 Comm: bash Tainted: G           OE      6.1.0 #1\n' +
+    '[    9.600000] Dumping ftrace buffer:\n' +
+    '[    9.600010] ---------------------------------\n' +
+    '[    9.600020]     bash-20        0..... 1000000us : module_load: a OE\n' +
+    '[    9.600030] ---------------------------------\n';
+  expect(await merged(log, log)).toEqual(['9.5@0', '9.5@0', '9.5@1']);
+  expect(await merged(load('1.000000', 'a') + load('2.000000', 'b'), log)).toEqual(['1@0', '2@0', '9.5@1']);
+});

@@ -16,6 +16,8 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
   const heads = await Promise.all(captures.map((capture, input) => openHead(capture, input)));
   refuseUnrelated(captures);
   const twins = createTwinFilter();
+  /** The log whose dump is told. */
+  let dumpOf: number | undefined;
   for (;;) {
     let earliest: Head | undefined;
     for (const head of heads) {
@@ -23,12 +25,28 @@ export async function* mergeCaptures(captures: readonly Capture[]): AsyncGenerat
     }
     if (earliest === undefined) return;
     const item = earliest.item!;
-    // What is no trace tells other things, or the same in another way.
-    if (item.kind === 'lost' || earliest.rank !== TRACE || !twins.isTold(item)) {
-      yield { input: earliest.input, items: [item] };
-    } else countRepeated(captures[earliest.input]!.summary);
+    if (isTold(earliest, item)) countRepeated(captures[earliest.input]!.summary);
+    else yield { input: earliest.input, items: [item] };
     await earliest.advance();
   }
+
+  /** What is no trace tells other things, or the same in another way. */
+  function isTold({ input, rank }: Head, item: Item): boolean {
+    if (rank === LOG) return isOfDump(item) && dumpIsTold(input);
+    return rank === TRACE && item.kind !== 'lost' && twins.isTold(item);
+  }
+
+  /** A dump is the tracer's buffer once more, on a clock of its own. All traces have been read when it comes. */
+  function dumpIsTold(input: number): boolean {
+    if (heads.some((head) => head.rank === TRACE && captures[head.input]!.summary.events > 0)) return true;
+    dumpOf ??= input;
+    return dumpOf !== input;
+  }
+}
+
+/** A log tells by itself of faults and hung tasks alone. */
+export function isOfDump({ kind }: Item): boolean {
+  return kind !== 'kernel_fault' && kind !== 'hung_task';
 }
 
 function countRepeated(summary: InputSummary): void {
@@ -37,6 +55,7 @@ function countRepeated(summary: InputSummary): void {
 }
 
 const TRACE = 1;
+const LOG = 2;
 
 interface Head {
   readonly input: number;
@@ -58,7 +77,7 @@ async function openHead(capture: Capture, input: number): Promise<Head> {
   const head: Head = {
     input,
     get rank() {
-      return capture.facts.preamble === true ? 0 : capture.facts.aside === true ? 2 : TRACE;
+      return capture.facts.preamble === true ? 0 : capture.facts.aside === true ? LOG : TRACE;
     },
     item: undefined,
     ts: Number.NEGATIVE_INFINITY,

@@ -9,11 +9,14 @@ export function readingNotes(inputs: readonly InputSummary[]): string {
 }
 
 function readingNote({ path, reading = {} }: InputSummary): string {
-  const { inside, joined = 0, cut, unchecked } = reading;
+  const { inside, joined = 0, cut, dumped = 0, unchecked } = reading;
   const told = [
     ...(inside === undefined ? [] : [`read from inside ${inside}`]),
     ...(joined === 0 ? [] : [`${plural(joined, 'wrapped line')} joined`]),
     ...(cut === undefined ? [] : [`read up to where it cannot be unpacked (${cut})`]),
+    ...(dumped === 0
+      ? []
+      : [`${plural(dumped, 'event')} from the dump of the ring buffer, timed as if it ended at the crash`]),
     ...(unchecked === true
       ? ['no event that another capture has, too: its clock is taken to be theirs']
       : []),

@@ -2,6 +2,7 @@
 import { kernelLog } from '../../collectors/kernel-log/collector.ts';
 import { createIntake, type Intake } from '../pipeline/intake.ts';
 import { createLineSplitter } from '../pipeline/lines.ts';
+import { isOfDump } from '../pipeline/merge.ts';
 import type { Item } from '../pipeline/settle.ts';
 
 export interface LogReader {
@@ -19,7 +20,8 @@ export function createLogReader(input: number): LogReader {
 
   function take(): Item[] {
     intake.release();
-    return intake.take(splitter.lines);
+    // The source tells what a dump holds.
+    return intake.take(splitter.lines).filter((item) => !isOfDump(item));
   }
 
   return {
