@@ -11,6 +11,7 @@ import type {
   ModuleFreeEvent,
   ModuleLoadEvent,
   ModuleRefEvent,
+  SchedEvent,
   SyscallEnterEvent,
   SyscallExitEvent,
 } from '../model/event.ts';
@@ -62,6 +63,10 @@ export interface Unload {
   free: ModuleFreeEvent | FunctionEntryEvent | undefined;
   done: Event | undefined;
   ret: number | undefined;
+  /** The latest wakeups of its task. */
+  readonly wakeups: SchedEvent[];
+  /** A function that its task entered, that waits for others, and that was not seen to return. */
+  waiting: FunctionEntryEvent | undefined;
   /** Calls of other tasks that returned after the unload had begun: what a lucky run looks like. */
   readonly returned: Call[];
 }

@@ -7,8 +7,8 @@ export interface DeferredClaims {
   event(event: DeferredEvent): void;
   /** What of `incarnation` was armed before `seq` and is not over; from now on it only waits to be seen running. */
   orphan(incarnation: Incarnation, seq: number): Deferred[];
-  /** The workqueue whose item this task is running. */
-  queueOf(pid: number): string | undefined;
+  /** The work item or timer that this task is running. */
+  runningIn(pid: number): Deferred | undefined;
 }
 
 export function createDeferredClaims(
@@ -74,8 +74,8 @@ export function createDeferredClaims(
       return pending;
     },
 
-    queueOf(pid) {
-      for (const { armed, running } of claims.values()) if (running?.pid === pid) return armed.queue;
+    runningIn(pid) {
+      for (const claim of claims.values()) if (claim.running?.pid === pid) return claim;
       return undefined;
     },
   };

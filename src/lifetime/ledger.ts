@@ -52,7 +52,9 @@ export interface Ledger {
   /** Was the function of `call` in the text of `incarnation`, as far as is known by now? */
   inTextOf(call: Call, incarnation: Incarnation): boolean;
   /** Is the free of this call's module ordered after its return? Known for calls that returned during an unload. */
-  orderedBefore(call: Call, pid: number): Event | undefined;
+  orderedBefore(call: Call, unload: Unload): Event | undefined;
+  /** Did it run in a work item, and would this capture not show that its end is waited for? */
+  mayBeFlushed(call: Call): boolean;
 }
 
 /** The kobject core while it destroys an object. */
@@ -156,6 +158,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     },
     inTextOf: (call, incarnation) => isInTextOf(call, incarnation, incarnation.unload, incarnations.all),
     orderedBefore: unloading.orderedBefore,
+    mayBeFlushed: unloading.mayBeFlushed,
 
     event(told) {
       const event = symbols.resolve(told);

@@ -49,6 +49,14 @@ const INTERRUPT_JOINS: ReadonlySet<string> = new Set([
   'srcu_barrier',
 ]);
 
+/** Functions that call the items of a queue, or of a kthread worker. */
+const RUNS_ITEMS: ReadonlySet<string> = new Set(['process_one_work', 'kthread_worker_fn']);
+
+/** Is this what calls work items? */
+export function runsWorkItems(symbol: string): boolean {
+  return RUNS_ITEMS.has(bareSymbol(symbol));
+}
+
 /** Of these, what waits for a work item or a thread, and so sleeps. */
 export const WORK_JOINS: ReadonlySet<string> = new Set([...QUEUE_JOINS, ...THREAD_JOINS]);
 
@@ -64,6 +72,8 @@ export interface After {
   observe(event: Event): void;
   /** Is what `pid` does from now on ordered after the return? The event that makes it so. */
   orders(pid: number): Event | undefined;
+  /** Is this a function that waits for such calls to end? */
+  isJoin(symbol: string): boolean;
 }
 
 /** @param queue the workqueue that the call ran on, where that is known */
@@ -91,6 +101,7 @@ export function afterReturn(returned: FunctionReturnEvent, queue: string | undef
       }
     },
     orders: (task) => tasks.get(task),
+    isJoin: (symbol) => joins.has(bareSymbol(symbol)),
   };
 }
 

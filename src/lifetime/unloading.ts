@@ -12,7 +12,8 @@ import type { Call, CallTracker } from './calls.ts';
 import type { Change, Deferred, Incarnation, Unload } from './changes.ts';
 import type { DeferredClaims } from './deferred.ts';
 import type { Incarnations } from './incarnations.ts';
-import { type After, afterReturn } from './order.ts';
+import { type After, afterReturn, runsWorkItems, waitingFunctions } from './order.ts';
+import { bareSymbol, readFrame } from './sites.ts';
 import { isInTextOf, ownerNow } from './text-owner.ts';
 
 export interface Unloading {
@@ -30,12 +31,17 @@ export interface Unloading {
   /** A function in module text was entered: perhaps the exit. */
   callEntered(call: Call): void;
   callReturned(call: Call): void;
-  /** Is what `pid` does ordered after the return of this call? Known for calls that returned during an unload. */
-  orderedBefore(call: Call, pid: number): Event | undefined;
+  /** Does this unload go on only after the return of this call? Known for calls that returned during it. */
+  orderedBefore(call: Call, unload: Unload): Event | undefined;
+  /** Did this call run in a work item, and would a wait for its end not be seen in this capture? */
+  mayBeFlushed(call: Call): boolean;
   end(last: Event | undefined): void;
 }
 
 const O_TRUNC = 0x200;
+
+/** Of one unload's task, remembered. */
+const WAKEUPS = 64;
 
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
@@ -57,7 +63,10 @@ export function createUnloading(
   const after = new Map<Call, After>();
   /** RCU callbacks that had not run when exit returned. */
   const leftByExit = new WeakMap<Unload, Deferred[]>();
+  /** Calls that ran in a work item. */
+  const inItems = new WeakSet<Call>();
   let sawCalls = false;
+  let sawJoins = false;
 
   function start(event: Event, enter: SyscallEnterEvent | undefined): Unload {
     const unload: Unload = {
@@ -70,6 +79,8 @@ export function createUnloading(
       free: undefined,
       done: undefined,
       ret: undefined,
+      wakeups: [],
+      waiting: undefined,
       returned: [],
     };
     unloads.set(event.pid, unload);
@@ -154,6 +165,17 @@ export function createUnloading(
     }
   }
 
+  /** What the task of an unload waits for, and who ends that. */
+  function follow(unload: Unload, event: Event): void {
+    if (event.kind === 'sched_waking' || event.kind === 'sched_wakeup') {
+      if (event.target !== unload.pid) return;
+      if (unload.wakeups.push(event) > WAKEUPS) unload.wakeups.shift();
+    } else if (event.kind === 'function_entry' || event.kind === 'function_return') {
+      if (event.pid !== unload.pid || !waitingFunctions.has(bareSymbol(event.fn.symbol ?? ''))) return;
+      unload.waiting = event.kind === 'function_entry' ? event : undefined;
+    }
+  }
+
   /** The system call printed only a pointer to the name: what else could be going? */
   function inferTarget(unload: Unload): void {
     const candidates = all.filter(
@@ -181,8 +203,11 @@ export function createUnloading(
     },
 
     observe(event) {
+      if (event.kind === 'function_return' && !sawJoins)
+        sawJoins = waitingFunctions.has(bareSymbol(event.fn.symbol ?? ''));
       if (unloads.size === 0) return;
       settleOld(event);
+      for (const unload of unloads.values()) follow(unload, event);
       for (const order of after.values()) order.observe(event);
     },
 
@@ -239,11 +264,19 @@ export function createUnloading(
       for (const unload of unloads.values()) {
         if (unload.pid === returned.pid || call === unload.exit || !mayBeUnloaded(call)) continue;
         unload.returned.push(call);
-        after.set(call, afterReturn(returned, deferred.queueOf(returned.pid)));
+        const item = deferred.runningIn(returned.pid);
+        if (item !== undefined || isInItem(call)) inItems.add(call);
+        after.set(call, afterReturn(returned, item?.armed.queue));
       }
     },
 
-    orderedBefore: (call, pid) => after.get(call)?.orders(pid),
+    orderedBefore(call, { pid, waiting }) {
+      const order = after.get(call);
+      if (order === undefined) return undefined;
+      return order.orders(pid) ?? (order.isJoin(waiting?.fn.symbol ?? '') ? waiting : undefined);
+    },
+
+    mayBeFlushed: (call) => inItems.has(call) && !sawJoins,
 
     end(last) {
       for (const unload of [...unloads.values()]) {
@@ -252,4 +285,10 @@ export function createUnloading(
       }
     },
   };
+}
+
+function isInItem({ entry, returned }: Call): boolean {
+  return [...(entry.stack ?? []), ...(returned?.stack ?? [])].some((frame) =>
+    runsWorkItems(readFrame(frame)?.symbol ?? ''),
+  );
 }

@@ -33,7 +33,7 @@ export const releaseAfterExit: Pass = {
         }
         for (const call of change.unload.returned) {
           if (releaseSign(call, ledger.files) === undefined) continue;
-          if (ledger.orderedBefore(call, change.unload.pid) !== undefined) continue;
+          if (ledger.orderedBefore(call, change.unload) !== undefined) continue;
           report(lucky(ledger, change, call));
         }
       },
@@ -189,7 +189,19 @@ function faultTime(fault: FaultEvent, free: Event): string {
 function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
   const { incarnation, unload } = freed;
   const margin = unload.free!.ts - call.returned!.ts;
-  const unsure = doubt(ledger, incarnation, call.entry, unload.free!);
+  const woke = unload.wakeups.find(
+    ({ pid, context, seq }) =>
+      context === call.entry.context &&
+      pid === call.entry.pid &&
+      seq > call.entry.seq &&
+      seq < call.returned!.seq,
+  );
+  const isHidden = woke === undefined && ledger.mayBeFlushed(call);
+  const unsure =
+    doubt(ledger, incarnation, call.entry, unload.free!) ??
+    (isHidden
+      ? 'it ran in a work item, which exit may have flushed: neither a wakeup nor a function like flush_work() is recorded that would tell'
+      : undefined);
   const sign = releaseSign(call, ledger.files);
   return makeFinding({
     rule: 'release-after-exit',
@@ -201,11 +213,12 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
     // A wakeup or a join that went unseen.
     overturnedBy: 1,
     incarnation,
-    title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing makes the free wait for its return`,
-    detail: `This time it returned ${duration(margin)} before the text was freed. A reschedule between its complete() and its return would have let the exit path overtake it.`,
+    title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing ${isHidden ? 'in this capture shows that the free waits' : 'makes the free wait'} for its return`,
+    detail: `This time it returned ${duration(margin)} before the text was freed. A reschedule ${woke === undefined ? 'before' : `between its wakeup of ${who(unload.free!)} and`} its return would have let the exit path overtake it.`,
     culprit: { code: codeOf(call, incarnation.module), symbol: call.name, event: call.entry },
     evidence: inOrder(unloadStory(freed), [
       evidence(`${callName(call)} enters`, call.entry),
+      ...(woke === undefined ? [] : [evidence(`it wakes ${who(unload.free!)}`, woke)]),
       evidence(`${callName(call)} returns, this time before the free`, call.returned!),
     ]),
     race: {
