@@ -128,6 +128,7 @@ function createParser(sink: Sink): Parser {
   let clock: 'time' | 'relative' | 'none' | undefined;
   let origin = 0;
   let now = 0;
+  let stamped = false;
   let kernelKnown = false;
   /** Of a crash, whose dump may follow, which tells what was before it. */
   let crashes: { readonly event: Event; readonly line: number }[] = [];
@@ -173,6 +174,7 @@ function createParser(sink: Sink): Parser {
 
   /** One clock for a whole log: the kernel's if there is any, else the time since the first message. */
   function advance(stamp: Stamp): void {
+    stamped = true;
     if (clock === undefined) {
       clock = stamp.kind === 'kernel' ? 'time' : 'relative';
       if (stamp.kind === 'wall') origin = stamp.ns;
@@ -367,12 +369,12 @@ function createParser(sink: Sink): Parser {
       const whole = bytes.toString('latin1', start, Math.min(end, start + LONGEST));
       const { text, stamp, caller, kernel } = readMessage(whole);
       lines = line;
-      const isLogged = kernel && (stamp !== undefined || clock === undefined);
       if (stamp !== undefined) advance(stamp);
+      const isLogged = kernel && (stamp !== undefined || !stamped);
       if (isLogged && DUMPS.test(text)) closeAll();
       if ((isLogged || dump.reading) && dump.line(text, line)) return;
       if (crashes.length > 0 && !dump.reading && line - crashes[0]!.line > DUMP_DISTANCE) tellCrashes();
-      if (stamp === undefined && clock !== undefined) {
+      if (stamp === undefined && stamped) {
         // What user space wrote to the same console, or the parts pstore cut the log into, last part first.
         if (/^(?:Oops|Panic)#\d+ Part\d+$/.test(text)) sink.facts({ ordered: false });
         return;
