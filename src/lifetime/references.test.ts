@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Code, ModuleRefEvent } from '../model/event.ts';
 import type { Family } from '../model/standing.ts';
+import { findingsOf } from '../testing/story.ts';
 import { createReferenceBook } from './references.ts';
 import { familyOf, readFrame } from './sites.ts';
 
@@ -113,4 +114,19 @@ test.each([
 test('a frame that is only an address names nothing', () => {
   expect(readFrame('0xffffffffc0390031')).toBeUndefined();
   expect(readFrame('ffffffffc0390031')).toBeUndefined();
+});
+
+test('what a call that failed kept is not what the task gives back', () => {
+  const told = findingsOf(`
+      insmod-10   1.0: module_load: foo OE
+      insmod-10   1.1: module_put: foo call_site=do_init_module refcnt=1
+      cat-20   2.0: foo_ioctl: (foo_ioctl+0x0/0x66 [foo])
+      cat-20   2.1: module_get: bar call_site=foo_ioctl [foo] refcnt=2
+      cat-20   2.2: foo_ioctl_ret: (vfs_ioctl+0xc1/0x180 <- foo_ioctl) rv=0x0
+      cat-20   3.0: foo_ioctl: (foo_ioctl+0x0/0x66 [foo])
+      cat-20   3.1: module_get: bar call_site=foo_ioctl [foo] refcnt=3
+      cat-20   3.2: foo_ioctl_ret: (vfs_ioctl+0xc1/0x180 <- foo_ioctl) rv=0xfffffff0
+      cat-20   4.0: module_put: bar call_site=foo_close [foo] refcnt=2
+      cat-20   5.0: module_get: bar call_site=misc_open refcnt=3`);
+  expect(told).toEqual([expect.stringContaining('error observed ref-leak bar: foo_ioctl [foo]')]);
 });

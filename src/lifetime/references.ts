@@ -6,6 +6,7 @@
  */
 import type { Code, ModuleRefEvent } from '../model/event.ts';
 import type { Family } from '../model/standing.ts';
+import { errorReturned } from './arguments.ts';
 import type { Call } from './calls.ts';
 import type { Carrier } from './carriers.ts';
 import { mayPair, placeName, relatedNames } from './sites.ts';
@@ -45,7 +46,7 @@ export interface TakingSite {
   /** The latest holds, for what is usual: the longest may be a mistaken pairing. */
   readonly holds: number[];
   /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
-  readonly rise: { readonly get: ModuleRefEvent; readonly putsBefore: number }[];
+  readonly rise: { readonly reference: Reference; readonly putsBefore: number }[];
   readonly open: Set<Reference>;
   /** The newest open reference of each task; the others hang on it. */
   readonly newestOfTask: Map<number, Reference>;
@@ -132,7 +133,7 @@ export function createReferenceBook(): ReferenceBook {
       if (reference.older !== undefined) reference.older.newer = reference;
       site.newestOfTask.set(get.pid, reference);
       site.gets++;
-      site.rise.push({ get, putsBefore: site.puts });
+      site.rise.push({ reference, putsBefore: site.puts });
       site.open.add(reference);
       return reference;
     },
@@ -145,7 +146,7 @@ export function createReferenceBook(): ReferenceBook {
       const carrying = carried === undefined ? undefined : fitting.find(({ open }) => open.has(carried));
       const best = carrying ?? (fitting.length > 1 ? bestOf(fitting, put, dropper, family) : fitting[0]);
       if (best === undefined) return undefined;
-      const mine = best.newestOfTask.get(put.pid);
+      const mine = ownOf(best, put.pid);
       const certain = carrying === undefined ? mine : carried;
       const reference = certain ?? (best.open.values().next().value as Reference);
       reference.ambiguous = certain === undefined && (fitting.length > 1 || best.open.size > 1);
@@ -182,6 +183,22 @@ export function createReferenceBook(): ReferenceBook {
       return newest;
     },
   };
+}
+
+/** How many that its failed calls kept a task is looked through for one that is to be given back. */
+const KEPT = 8;
+
+/** The newest that this task took and has reason to give back: what a call that failed kept, nobody knows of. */
+function ownOf(site: TakingSite, pid: number): Reference | undefined {
+  const newest = site.newestOfTask.get(pid);
+  let own = newest;
+  for (let i = 0; own !== undefined && isKept(own); i++) own = i < KEPT ? own.older : undefined;
+  return own ?? newest;
+}
+
+/** Was it taken in a call that has failed since? */
+function isKept({ within }: Reference): boolean {
+  return within?.returned !== undefined && errorReturned(within.returned) !== undefined;
 }
 
 /** The most telling sign decides; of equals, the place that took first. */

@@ -24,6 +24,8 @@ interface Reason {
   readonly certain: boolean;
   readonly text: string;
   readonly proof: readonly Evidence[];
+  /** The one that stayed out, where it is not the one that is unpaired. */
+  readonly reference?: Reference;
   /** How many references it speaks of, when it does not speak of each by itself. */
   readonly count?: number;
   /** A refcnt printed after this that still counts the reference confirms it, where that is not what is last in `proof`. */
@@ -97,7 +99,8 @@ function judge(
   }
   if (leaked.length === 0) return undefined;
   leaked.sort((a, b) => Number(b.reason.certain) - Number(a.reason.certain));
-  const { reference, reason } = leaked[0]!;
+  const { reason } = leaked[0]!;
+  const reference = reason.reference ?? leaked[0]!.reference;
   const count = reason.count ?? leaked.length;
   const gap = doubt(ledger, incarnation, reference.get, undefined);
   // A refcnt printed since, that still counts it, shows that its put is not merely missing from the trace.
@@ -154,6 +157,14 @@ function whyLeaked(
   isNewest: boolean,
 ): Reason | undefined {
   const { get, within, missedBy, carrier } = reference;
+  const failure = within?.returned === undefined ? undefined : errorReturned(within.returned);
+  if (within?.returned !== undefined && failure !== undefined) {
+    return {
+      certain: true,
+      text: `${callName(within)} failed with ${failure} and kept it`,
+      proof: [evidence(`fails with ${failure}`, within.returned)],
+    };
+  }
   if (missedBy !== undefined) {
     return {
       certain: true,
@@ -175,14 +186,8 @@ function whyLeaked(
       ],
     };
   }
-  const failure = within?.returned === undefined ? undefined : errorReturned(within.returned);
-  if (within?.returned !== undefined && failure !== undefined) {
-    return {
-      certain: true,
-      text: `${callName(within)} failed with ${failure} and kept it`,
-      proof: [evidence(`fails with ${failure}`, within.returned)],
-    };
-  }
+  const short = isNewest ? shortfall(ledger, site, incarnation) : undefined;
+  if (short !== undefined) return short;
   const gone = takerFreed(ledger, reference, site);
   if (gone !== undefined) return gone;
   const held = ledger.now - get.ts;
@@ -220,7 +225,7 @@ function whyLeaked(
     };
   }
   // Of the site as a whole, and so told once.
-  return isNewest ? (shortfall(ledger, site, incarnation) ?? drift(ledger, site, proof())) : undefined;
+  return isNewest ? drift(ledger, site, proof()) : undefined;
 }
 
 /** The module whose code took it has been freed since. Certain where that code alone was seen to give back what is taken
@@ -248,15 +253,18 @@ function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): 
   if (incarnation.nth > 1 || site.partners.size !== 1) return undefined;
   const giver = [...site.partners.keys()][0]!.symbol;
   if (giver === undefined) return undefined;
+  // However pairs are read: what was taken last before the count stayed up.
+  const reference = site.rise.at(-1)?.reference;
   const { returned, nets, empty } = ledger.calls.effects(giver, incarnation.module);
   const [usual] = [...nets].sort((a, b) => b[1] - a[1])[0] ?? [];
   if (usual === undefined || usual >= 0 || returned * -usual !== site.gets) return undefined;
   return {
     certain: true,
+    ...(reference === undefined ? {} : { reference }),
     count: site.open.size,
     text: `${giver}() was called for each of the ${site.gets} taken there, and gave back ${site.puts}`,
     proof:
-      empty?.returned === undefined
+      empty?.returned === undefined || reference === undefined || empty.entry.seq < reference.get.seq
         ? []
         : [
             evidence(`enters ${callName(empty)}`, empty.entry),
@@ -271,7 +279,9 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
   const never = site.puts === 0 && site.rise.length >= DRIFT;
   const usual = usualHold(site) * MUCH_LONGER;
   // The latest may be on their way back.
-  const steps = never ? site.rise : site.rise.filter(({ get }) => ledger.now - get.ts > usual);
+  const steps = never
+    ? site.rise
+    : site.rise.filter(({ reference }) => ledger.now - reference.get.ts > usual);
   const times = new Set(steps.map(({ putsBefore }) => putsBefore)).size;
   const risen = times >= RISES && site.puts >= HABIT;
   if (!never && !risen) return undefined;
@@ -281,7 +291,10 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
     text: never
       ? `the count has gone up ${site.gets} times from there and never down`
       : `between operations that gave back what they took, the count rose ${steps.length} times from there and did not come down`,
-    proof: [...steps.slice(-4, -1).map(({ get }) => evidence('takes another', get, site.taker)), ...proof],
+    proof: [
+      ...steps.slice(-4, -1).map(({ reference }) => evidence('takes another', reference.get, site.taker)),
+      ...proof,
+    ],
   };
 }
 
