@@ -27,10 +27,11 @@ export function moduleArgument(
   event: FunctionEntryEvent,
   known: ReadonlyMap<string, Incarnation>,
 ): string | undefined {
-  if (!OF_A_MODULE.has(bareSymbol(functionName(event)))) return undefined;
   const { name, mod } = event.args;
   if (mod !== undefined && NULL.test(mod)) return undefined;
+  // As `modlife capture` names it, on whichever function: some tracers print only its address.
   if (name !== undefined) return /^[\w-]+$/.test(name) ? name : undefined;
+  if (!OF_A_MODULE.has(bareSymbol(functionName(event)))) return undefined;
   const printed = Object.values(event.args);
   const named = printed.find((value) => known.has(value));
   if (named !== undefined || !printed.some((value) => KERNEL_POINTER.test(value))) return named;
@@ -40,8 +41,10 @@ export function moduleArgument(
 }
 
 /** Where the struct module lies that a probe on a module function was given, as printed. */
-export function moduleAddress({ args }: FunctionEntryEvent): string | undefined {
+export function moduleAddress(event: FunctionEntryEvent): string | undefined {
+  const { args } = event;
   if (args.mod !== undefined) return POINTER.test(args.mod) ? args.mod : undefined;
+  if (!OF_A_MODULE.has(bareSymbol(functionName(event)))) return undefined;
   const pointers = Object.values(args).filter(
     (value) => KERNEL_POINTER.test(value) && BigInt(value) % CACHE_LINE === 0n,
   );
