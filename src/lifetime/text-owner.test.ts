@@ -36,9 +36,7 @@ test('what exit calls in another module that it uses is not the exit of that one
       rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
       rmmod-30   5.1: foo_forget: (foo_forget+0x0/0x40 [foo])
       rmmod-30   5.2: foo_forget_ret: (bar_exit+0x10/0x20 [bar] <- foo_forget)`),
-  ).toEqual([
-    '  -> note possible stuck-unload bar: rmmod/30 is still unloading bar when the capture ends',
-  ]);
+  ).toEqual(['  -> note possible stuck-unload bar: rmmod/30 is still unloading bar when the capture ends']);
 });
 
 test('a call site is where the function around it is, if both are printed as another module', () => {

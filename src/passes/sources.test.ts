@@ -39,8 +39,11 @@ beforeAll(async () => {
     if (!/\.(txt|json|dat|xz)$/.test(name) || name.endsWith('.expected.txt')) continue;
     try {
       const { items, summary } = await openCapture({ path: join('samples', name), format: undefined }, 0);
-      for await (const batch of items)
-        for (const item of batch) if (item.kind !== 'lost') add(summary.format, item);
+      const events: Event[] = [];
+      for await (const batch of items) for (const item of batch) if (item.kind !== 'lost') events.push(item);
+      // A ring buffer that a crash dumped into a log is tracefs text.
+      const format = summary.reading?.dumped === undefined ? summary.format : 'tracefs';
+      for (const event of events) add(format, event);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
     }
