@@ -8,6 +8,7 @@ export default defineConfig({
     exclude: ['**/*.browser.test.ts', '**/*.kernel.test.ts'],
     globalSetup: 'src/testing/built-program.ts',
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     // One fewer by default, which on two cores is one after the other.
     maxWorkers: '100%',
   },
