@@ -16,8 +16,11 @@ export default defineConfig({
         name: `Linux ${kernel}`,
         provide: { kernel },
         include: ['src/**/*.kernel.test.ts'],
-        testTimeout: 25 * 60_000,
-        hookTimeout: 25 * 60_000,
+        // Some minutes; an hour where the machine is slow.
+        testTimeout: 60 * 60_000,
+        hookTimeout: 60 * 60_000,
+        // There a guest may crash before its recorder has written what led to it.
+        retry: 2,
       },
     })),
   },

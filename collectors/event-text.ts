@@ -58,6 +58,12 @@ export interface EventReader {
   syscall(text: string, head: Head): Read;
 }
 
+/** The function that a probe is on, by the probe's name. */
+interface Probed {
+  readonly fn: string;
+  readonly module: string;
+}
+
 /** When a record of an event is worth a look: always, while a module is being unloaded, or where it is about a function
  *  that may be a module's or that one before it was. */
 export type Interest = 'always' | 'unloading' | 'module';
@@ -120,15 +126,18 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
   /** System calls that unload, entered and not returned. */
   let unloading = 0;
   /** What the names of probes say, by name. */
-  const named = new Map<string, ReturnType<typeof readProbeName>>();
+  const named = new Map<string, Probed | undefined>();
+  /** Modules whose load was told, as far as they are remembered. */
+  const loaded = new Set<string>();
 
   function probed(name: string, printed: Code | undefined): Code | undefined {
-    let own = named.get(name);
+    let own: Probed | undefined = named.get(name);
     if (own === undefined && !named.has(name)) {
       own = readProbeName(name);
       if (named.size >= MOST_PROBES) named.clear();
       named.set(name, own);
     }
+    if (own === undefined && printed?.symbol === undefined) own = byDefaultName(name);
     if (own === undefined) return printed;
     const { fn, module } = own;
     const isRight =
@@ -136,6 +145,15 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
       (printed.module === undefined || printed.module === module);
     if (isRight && printed.module !== undefined) return printed;
     return code(`${isRight ? printed.symbol : fn} [${module}]`);
+  }
+
+  /** `p_mydrv_mydrv_open_0` or `r_…`, as the kernel calls a probe on `mydrv:mydrv_open` that was given no name. */
+  function byDefaultName(name: string): Probed | undefined {
+    const rest = /^[pr]_(\w+)_0$/.exec(name)?.[1];
+    if (rest === undefined) return undefined;
+    let module = '';
+    for (const each of loaded) if (each.length > module.length && rest.startsWith(`${each}_`)) module = each;
+    return module === '' ? undefined : { fn: rest.slice(module.length + 1), module };
   }
 
   function reference(kind: 'module_get' | 'module_put', body: string, head: Head): Read {
@@ -290,6 +308,8 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
           const module = raw ?? (space < 0 ? body : body.slice(0, space)).trim();
           if (module === '') return { at: 0, message: 'expected "MODULE TAINTS"' };
           const taints = raw === undefined && space >= 0 ? body.slice(space).trim() : '';
+          if (loaded.size >= MOST_PROBES) loaded.clear();
+          loaded.add(module);
           return { kind: 'module_load', ...placed(head), module, taints };
         }
         case 'module_free': {

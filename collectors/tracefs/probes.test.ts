@@ -71,3 +71,23 @@ test('the name is right where the symbol was looked up too late', async () => {
     { symbol: 'mydrv_work.isra.0', module: 'mydrv' },
   ]);
 });
+
+test('a probe that was given no name, read after its module had gone, is on the function of its default name', async () => {
+  const records = `
+          insmod-21  [000] .....     1.000000: module_load: my_drv OE
+          insmod-21  [000] .....     1.100000: module_load: my OE
+             cat-22  [000] .....     2.000000: p_my_drv_open_0: (0xffffffffc0439030)
+             cat-22  [000] .....     2.100000: r_my_drv_open_0: (misc_open+0x24/0x130 <- 0xffffffffc0439030)
+             cat-22  [000] .....     2.200000: p_other_open_0: (0xffffffffc0439030)
+             cat-22  [000] .....     2.300000: p_my_drv_open_16: (0xffffffffc0439040)
+             cat-22  [000] .....     2.400000: p_my_drv_open_0: (drv_open+0x0/0x40 [drv])`.slice(1);
+  const events = await eventsOf(Buffer.from(records));
+  const [, , entered, returned, unknown, within, named] = events;
+  const fn = { symbol: 'open', module: 'my_drv' };
+  expect(entered).toMatchObject({ kind: 'function_entry', fn });
+  expect(returned).toMatchObject({ kind: 'function_return', fn });
+  // No such module, not the beginning of a function, and a name that was printed.
+  expect(unknown).toMatchObject({ fn: { address: '0xffffffffc0439030' } });
+  expect(within).toMatchObject({ fn: { address: '0xffffffffc0439040' } });
+  expect(named).toMatchObject({ fn: { symbol: 'drv_open', module: 'drv' } });
+});

@@ -59,10 +59,10 @@ const crashing: Readonly<Record<string, readonly Expected[]>> = {
 };
 
 /** Those that are told without a probe on a function of the module: each takes bpftrace half a minute to begin. */
-const withEventsAlone = ['put-without-get', 'put-after-failed-get', 'forced-unload'];
+const withEventsAlone = ['put-without-get', 'put-after-failed-get'];
 
 /** Those that need probes on the module, set while it is loaded, and their order with the rest of the trace. */
-const withProbes = ['ref-leak', 'put-after-failed-get', 'free-in-softirq', 'release-after-exit:lucky'];
+const withProbes = ['ref-leak', 'free-in-softirq', 'release-after-exit:lucky'];
 
 /** What looks like a bug and is none. */
 const lookAlikes = ['failed-init', 'transient-holders', 'forced-unload:idle', 'trace-gap:lucky'];
