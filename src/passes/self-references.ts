@@ -60,6 +60,9 @@ export const unprotectedGet: Pass = {
   },
 };
 
+/** Puts of functions without a probe that are remembered: a module may come and go for ever. */
+const UNSEEN = 64;
+
 export const earlyPut: Pass = {
   rule: 'early-put',
   needs: ['module_put'],
@@ -112,6 +115,7 @@ export const earlyPut: Pass = {
         // A task that goes on to free the module itself has returned from there.
         if (context === 'task' && pid !== freed.unload.pid && seq < freed.unload.start.seq)
           unseen.push({ given, freed });
+        if (unseen.length > UNSEEN) unseen.shift();
         return;
       }
       if (freed.inFlight.includes(within)) {
@@ -200,7 +204,7 @@ function notReturned(ledger: Ledger, given: GivenBack, freed: Freed, fault: Faul
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     incarnation,
-    title: `${name} dropped the last reference to its own module, which ${fault === undefined ? 'was then unloaded' : `was freed before it returned`}`,
+    title: `${name} dropped the last reference to its own module, which ${fault === undefined ? 'was then unloaded' : 'was freed before it returned'}`,
     detail: `${who(put)} put it ${duration(free.ts - put.ts)} before ${who(free)} freed ${incarnation.module}; refcnt ${put.refcnt} after it, so nothing kept the text that still had to return.${fault === undefined ? '' : ` The same task then crashed in that memory: ${fault.message}.`}`,
     culprit: { code: put.callSite, event: put },
     evidence: [
