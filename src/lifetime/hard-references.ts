@@ -30,12 +30,15 @@ export interface HardReferences {
   attemptReturned(event: FunctionReturnEvent): void;
   /** Anything else that happens in a task shows that its attempt is over. */
   observe(event: Event): void;
+  /** A function in module text was entered: did what called it take something before? */
+  callEntered(call: Call): void;
   /** A function in module text returned: should it have given something back? */
   callReturned(call: Call): void;
 }
 
-/** Failed gets remembered until a put asks for them. */
-const FAILURES = 1 << 14;
+/** Tasks of which is remembered what they did last: a get that failed until a put asks for it, one that succeeded until
+ *  its call goes on. */
+const TASKS = 1 << 14;
 
 export function createHardReferences(
   incarnations: Incarnations,
@@ -50,6 +53,8 @@ export function createHardReferences(
   /** Functions that gave references back, and whose. */
   const givers = new Map<string, Set<Incarnation>>();
   const carriers = createCarriers();
+  /** The latest that a call took, by where it runs, until it is seen what that call does next. */
+  const justTaken = new Map<string | number, { incarnation: Incarnation; reference: Reference }>();
   const extraPuts = createExtraPuts();
 
   /** What the kernel adds to the references out: the base, and the loader's hold while init() runs. */
@@ -138,8 +143,13 @@ export function createHardReferences(
     counted(event, incarnation, 1);
     const { code, family } = actor(event, within);
     if (code.symbol !== undefined && family !== 'file') files.tookIn(event.pid, code.symbol);
-    const taken = incarnation.references.take(event, code, family, within);
-    tell({ type: 'taken', incarnation, reference: taken, usersBefore });
+    const reference = incarnation.references.take(event, code, family, within);
+    if (within !== undefined) {
+      // A call whose return goes unseen leaves one behind.
+      if (justTaken.size >= TASKS) justTaken.clear();
+      justTaken.set(placeOf(event), { incarnation, reference });
+    }
+    tell({ type: 'taken', incarnation, reference, usersBefore });
   }
 
   function dropped(event: ModuleRefEvent, incarnation: Incarnation, within: Call | undefined): void {
@@ -260,6 +270,14 @@ export function createHardReferences(
     }
   }
 
+  /** The call `within`, which took something, calls a function named `next` or returns: ''. */
+  function wentOn(within: Call | undefined, place: string | number, next: string): void {
+    const taken = justTaken.get(place);
+    if (taken === undefined || taken.reference.within !== within) return;
+    justTaken.delete(place);
+    taken.incarnation.references.wentOn(taken.reference, next);
+  }
+
   function gaveBack(incarnation: Incarnation, taker: Code, giver: string): boolean {
     const site = incarnation.references.sites.get(placeName(taker));
     return site !== undefined && [...site.partners.keys()].some(({ symbol }) => symbol === giver);
@@ -270,7 +288,7 @@ export function createHardReferences(
     const module = moduleArgument(attempt, current);
     if (module === undefined) return;
     // Most failures are dealt with properly, and no put ever asks for them.
-    if (failed.size >= FAILURES) failed.clear();
+    if (failed.size >= TASKS) failed.clear();
     failed.set(`${placeOf(attempt)} ${module}`, { attempt });
   }
 
@@ -291,7 +309,11 @@ export function createHardReferences(
       const returned = event.kind === 'function_return' && event.fn.symbol === 'try_module_get';
       if (!succeeded && !returned) failGet(attempt);
     },
-    callReturned: missedPut,
+    callEntered: (call) => wentOn(call.parent, placeOf(call.entry), call.name),
+    callReturned(call) {
+      wentOn(call, placeOf(call.entry), '');
+      missedPut(call);
+    },
   };
 }
 

@@ -99,6 +99,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     files.entered(call, ownerNow(call, incarnations.current.values()));
     call.isRcuCallback = callbacks.entered(call);
     tell({ type: 'entered', call });
+    references.callEntered(call);
     unloading.callEntered(call);
   }
 

@@ -45,11 +45,18 @@ export interface TakingSite {
   longestHold: number;
   /** The latest holds, for what is usual: the longest may be a mistaken pairing. */
   readonly holds: number[];
+  /** What the calls that took went on to call next, by its name; '' where they returned instead. */
+  readonly wentOn: Map<string, WentOn>;
   /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
   readonly rise: { readonly reference: Reference; readonly putsBefore: number }[];
   readonly open: Set<Reference>;
   /** The newest open reference of each task; the others hang on it. */
   readonly newestOfTask: Map<number, Reference>;
+}
+
+export interface WentOn {
+  times: number;
+  latest: Reference;
 }
 
 /** Odd, so that there is a middle one. */
@@ -64,6 +71,8 @@ export function usualHold({ holds }: TakingSite): number {
 export interface ReferenceBook {
   readonly sites: ReadonlyMap<string, TakingSite>;
   take(get: ModuleRefEvent, taker: Code, family: Family, within: Call | undefined): Reference;
+  /** The call that took it called this function next, or returned: ''. */
+  wentOn(reference: Reference, next: string): void;
   /** The reference that `put` gives back, now closed; undefined when none fits.
    *  @param carried what the callback that puts was armed to give back */
   giveBack(
@@ -95,6 +104,7 @@ export function createReferenceBook(): ReferenceBook {
         carried: 0,
         longestHold: 0,
         holds: [],
+        wentOn: new Map(),
         rise: [],
         open: new Set(),
         newestOfTask: new Map(),
@@ -136,6 +146,16 @@ export function createReferenceBook(): ReferenceBook {
       site.rise.push({ reference, putsBefore: site.puts });
       site.open.add(reference);
       return reference;
+    },
+
+    wentOn(reference, next) {
+      const { wentOn } = siteOf(reference.taker, reference.family);
+      const known = wentOn.get(next);
+      if (known === undefined) wentOn.set(next, { times: 1, latest: reference });
+      else {
+        known.times++;
+        known.latest = reference;
+      }
     },
 
     giveBack(put, dropper, family, carried) {

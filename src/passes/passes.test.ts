@@ -553,6 +553,32 @@ test('a call that leaves its reference to nobody, where others left theirs to a 
   expect(findingsOf(`${opened}${others}${aborted}`)).toEqual([]);
 });
 
+test('a call that returns, where others went on to what saw to their references, is suspected', () => {
+  const call = (pid: number, at: number, refcnt: number, next: string) => `
+      dd-${pid}   ${at}.0: bar_write: (bar_write+0x0/0x40 [bar])
+      dd-${pid}   ${at}.1: module_get: foo call_site=bar_write [bar] refcnt=${refcnt}${next}
+      dd-${pid}   ${at}.4: bar_write_ret: (vfs_write+0x10/0x20 <- bar_write) ret=0x2`;
+  const submit = (pid: number, at: number) => `
+      dd-${pid}   ${at}.2: foo_submit: (foo_submit+0x0/0x40 [foo])
+      dd-${pid}   ${at}.3: foo_submit_ret: (bar_write+0x10/0x40 [bar] <- foo_submit)`;
+  // One work item gives back what several calls left.
+  const puts = [4, 3, 2].map(
+    (refcnt) =>
+      `\n      kworker/0:1-9   6.0${6 - refcnt}: module_put: foo call_site=foo_done [foo] refcnt=${refcnt}`,
+  );
+  const calls = (last: string) =>
+    [call(20, 2, 2, submit(20, 2)), call(21, 3, 3, last), call(22, 4, 4, submit(22, 4))].join('') +
+    call(23, 5, 5, submit(23, 5)) +
+    puts.join('');
+  const later = '\n      sh-99   900.0: module_get: baz call_site=misc_open refcnt=2';
+  expect(findingsOf(`${load}${calls('')}${later}`)).toEqual([
+    '  -> warning possible ref-leak foo: bar_write [bar] took a reference to foo that was never given back',
+  ]);
+  // It may still be under way, or be none of those that are gone.
+  expect(findingsOf(`${load}${calls('')}`)).toEqual([]);
+  expect(findingsOf(`${load}${calls(submit(21, 3))}${later}`)).toEqual([]);
+});
+
 test('what a module took from another and did not give back before it was freed', () => {
   const taken = `${load}
       insmod-11   1.5: module_load: bar OE

@@ -225,7 +225,26 @@ function whyLeaked(
     };
   }
   // Of the site as a whole, and so told once.
-  return isNewest ? drift(ledger, site, proof()) : undefined;
+  return isNewest ? (otherWay(ledger, site, proof()) ?? drift(ledger, site, proof())) : undefined;
+}
+
+/** As many are out as were taken by calls that then returned, where all others went on to one and the same function. */
+function otherWay(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Reason | undefined {
+  const returned = site.wentOn.get('');
+  const [usual, ...more] = [...site.wentOn].filter(([next]) => next !== '');
+  if (returned?.times !== site.open.size || usual?.[1].times !== site.puts || more.length > 0)
+    return undefined;
+  const { latest, times } = returned;
+  const held = ledger.now - latest.get.ts;
+  if (site.puts < times * HABIT || held <= Math.max(AT_LEAST_NS, site.longestHold * TIMES_LONGER))
+    return undefined;
+  return {
+    certain: false,
+    reference: latest,
+    count: times,
+    text: `the calls that took the ${site.puts} others each went on to ${usual[0]}(); ${times === 1 ? 'this one' : 'these'} did not`,
+    proof: [evidence(`returns from ${callName(latest.within!)}`, latest.within!.returned!), ...proof],
+  };
 }
 
 /** The module whose code took it has been freed since. Certain where that code alone was seen to give back what is taken
