@@ -5,6 +5,8 @@
  * Sources: include/trace/events/{module,timer,workqueue,rcu,sched}.h, kernel/trace/trace_kprobe.c and
  * kernel/trace/trace_syscalls.c of Linux 5.10 to 7.2. Seen on 6.1 and 6.12.
  */
+
+import { isDeferredKind } from '../src/model/deferred.ts';
 import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
 import { createByteTable } from './byte-table.ts';
 import { createCodeTable } from './code.ts';
@@ -81,6 +83,7 @@ export const interestIn: ReadonlyMap<string, Interest> = new Map([
   ...interest('module', 'timer_', 'start', 'cancel', 'expire_entry', 'expire_exit'),
   ...interest('module', 'hrtimer_', 'start', 'cancel', 'expire_entry', 'expire_exit'),
   ...interest('module', 'workqueue_', 'queue_work', 'execute_start', 'execute_end'),
+  ...interest('module', 'sched_kthread_work_', 'queue_work', 'execute_start', 'execute_end'),
   ...interest('module', 'rcu_', 'callback', 'invoke_callback'),
 ]);
 
@@ -336,8 +339,7 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
         case 'sys_exit_finit_module':
           return syscallExit(name.slice('sys_exit_'.length) as ModuleSyscall, body, head);
         default:
-          if (name.startsWith('sched_')) return sched(name as SchedKind, body, head);
-          return deferred(name as DeferredKind, body, head);
+          return isDeferredKind(name) ? deferred(name, body, head) : sched(name as SchedKind, body, head);
       }
     },
 

@@ -2,6 +2,7 @@
  * Calls into module text: entered, not yet returned. Per task, and per CPU for interrupts, because an interrupt
  * only borrows the task it finds.
  */
+import { deferredStep } from '../model/deferred.ts';
 import type {
   Code,
   Event,
@@ -186,8 +187,7 @@ export function createCallTracker(): CallTracker {
       }
       if (event.kind === 'syscall_enter' || event.kind === 'sched_process_exit') clear(event.pid);
       // The work item or the timer is over, and so is whatever it called.
-      if (event.kind === 'workqueue_execute_end' || /timer_expire_exit$/.test(event.kind))
-        clear(placeOf(event));
+      if (deferredStep(event.kind)?.does === 'end') clear(placeOf(event));
     },
 
     gaveBack({ callSite, pid }) {

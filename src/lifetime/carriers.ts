@@ -2,6 +2,7 @@
  * What gives a reference back later: the timer or work item that is armed by the call which took it, as a request is
  * ended by its completion. The object tells which get a put belongs to where tasks and places do not.
  */
+import { deferredSteps } from '../model/deferred.ts';
 import type { DeferredEvent, Event } from '../model/event.ts';
 import { placeOf } from './calls.ts';
 import type { Reference } from './references.ts';
@@ -35,10 +36,8 @@ export function createCarriers(): Carriers {
   return {
     event(event, taken) {
       const load = loads.get(event.object);
-      switch (event.kind) {
-        case 'timer_start':
-        case 'hrtimer_start':
-        case 'workqueue_queue_work': {
+      switch (deferredSteps[event.kind].does) {
+        case 'arm': {
           if (load !== undefined) load.carrier.cancelled = undefined;
           const reference = taken(event);
           if (reference === undefined) return;
@@ -51,21 +50,16 @@ export function createCarriers(): Carriers {
           loads.set(event.object, { carrier, references: [...references.filter(isOut), reference] });
           return;
         }
-        case 'timer_expire_entry':
-        case 'hrtimer_expire_entry':
-        case 'workqueue_execute_start':
+        case 'begin':
           if (load === undefined) return;
           load.carrier.cancelled = undefined;
           loads.delete(event.object);
           running.set(placeOf(event), load);
           return;
-        case 'timer_expire_exit':
-        case 'hrtimer_expire_exit':
-        case 'workqueue_execute_end':
+        case 'end':
           running.delete(placeOf(event));
           return;
-        case 'timer_cancel':
-        case 'hrtimer_cancel':
+        case 'cancel':
           // Expiry prints one, too, and then runs.
           if (load !== undefined) load.carrier.cancelled = event;
       }

@@ -1,4 +1,5 @@
 /** Timers and work items: armed, running, over, and those that outlive their module. */
+import { deferredSteps } from '../model/deferred.ts';
 import type { DeferredEvent } from '../model/event.ts';
 import type { Change, Deferred, Incarnation } from './changes.ts';
 import { pointsInto } from './text-owner.ts';
@@ -21,45 +22,32 @@ export function createDeferredClaims(
 
   return {
     event(event) {
+      const { does } = deferredSteps[event.kind];
       const orphan = orphans.get(event.object);
       if (orphan !== undefined) {
         // Nobody can run what was not armed again, whatever the function prints as by now.
-        if (starts(event.kind)) tell({ type: 'ran-after-free', claim: orphan, event });
-        if (starts(event.kind) || arms(event.kind)) orphans.delete(event.object);
+        if (does === 'begin') tell({ type: 'ran-after-free', claim: orphan, event });
+        if (does === 'begin' || does === 'arm') orphans.delete(event.object);
       }
-      switch (event.kind) {
-        case 'timer_start':
-        case 'hrtimer_start':
-        case 'workqueue_queue_work':
+      switch (does) {
+        case 'arm':
           if (event.fn !== undefined)
             claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
           break;
-        case 'timer_expire_entry':
-        case 'hrtimer_expire_entry':
-        case 'workqueue_execute_start': {
+        case 'begin': {
           const claim = claims.get(event.object);
           if (claim !== undefined) claim.running = event;
           else if (event.fn !== undefined)
             claims.set(event.object, { armed: event, fn: event.fn, running: event });
           break;
         }
-        case 'timer_cancel': {
+        case 'cancel':
           // Expiry prints a cancel too, just before the callback runs.
           claims.delete(event.object);
           break;
-        }
-        case 'hrtimer_cancel':
-        case 'timer_expire_exit':
-        case 'hrtimer_expire_exit':
-        case 'workqueue_execute_end': {
-          const claim = claims.get(event.object);
+        case 'end':
           // Re-armed by its own callback, it stays.
-          if (claim !== undefined && (claim.running !== undefined || event.kind === 'hrtimer_cancel')) {
-            claims.delete(event.object);
-          }
-          break;
-        }
-        default:
+          if (claims.get(event.object)?.running !== undefined) claims.delete(event.object);
       }
     },
 
@@ -79,12 +67,4 @@ export function createDeferredClaims(
       return undefined;
     },
   };
-}
-
-function starts(kind: DeferredEvent['kind']): boolean {
-  return /_expire_entry$|_execute_start$/.test(kind);
-}
-
-function arms(kind: DeferredEvent['kind']): boolean {
-  return kind === 'timer_start' || kind === 'hrtimer_start' || kind === 'workqueue_queue_work';
 }

@@ -3,6 +3,7 @@
  * It knows no rule; it tells passes what changed.
  */
 import type { Lost } from '../model/collector.ts';
+import { queuesWork } from '../model/deferred.ts';
 import type {
   DeferredEvent,
   Event,
@@ -203,7 +204,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
           if (event.kind === 'rcu_callback' && isInterrupt(event)) did('fit', event);
           return callbacks.event(event);
         default:
-          if (event.kind === 'workqueue_queue_work' && isInterrupt(event)) did('fit', event);
+          if (queuesWork(event.kind) && isInterrupt(event)) did('fit', event);
           references.deferred(event);
           return deferred.event(event);
       }

@@ -33,6 +33,10 @@ const SYSTEM_QUEUE = /^events(_\w+)?$/;
 const THREAD_JOINS: ReadonlySet<string> = new Set([
   'kthread_stop',
   'kthread_flush_work',
+  'kthread_flush_worker',
+  'kthread_cancel_work_sync',
+  'kthread_cancel_delayed_work_sync',
+  '__kthread_cancel_work_sync',
   'kthread_destroy_worker',
 ]);
 /** … and what runs in interrupts. Plain synchronize_rcu() is none: it does not wait for callbacks. */

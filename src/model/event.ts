@@ -125,7 +125,7 @@ export interface SyscallExitEvent extends EventBase {
   readonly ret: number;
 }
 
-/** Something that will run, or runs, a function later: timers, work items, RCU callbacks. */
+/** Something that will run, or runs, a function later: timers, work items, RCU callbacks; deferred.ts tells them apart. */
 export type DeferredKind =
   | 'timer_start'
   | 'timer_cancel'
@@ -138,6 +138,9 @@ export type DeferredKind =
   | 'workqueue_queue_work'
   | 'workqueue_execute_start'
   | 'workqueue_execute_end'
+  | 'sched_kthread_work_queue_work'
+  | 'sched_kthread_work_execute_start'
+  | 'sched_kthread_work_execute_end'
   | 'rcu_callback'
   | 'rcu_invoke_callback';
 

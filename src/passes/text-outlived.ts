@@ -3,6 +3,7 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
+import { deferredSteps, queuesWork } from '../model/deferred.ts';
 import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { createLeftCallbacks } from './callbacks-outlived.ts';
@@ -49,6 +50,8 @@ export const textInUse: Pass = {
     'hrtimer_start',
     'workqueue_queue_work',
     'workqueue_execute_start',
+    'sched_kthread_work_queue_work',
+    'sched_kthread_work_execute_start',
     'rcu_callback',
     'kernel_fault',
   ],
@@ -236,14 +239,14 @@ function codeOf(call: Call, module: string) {
 
 /** A work item that waits in its queue is cancelled without an event. */
 function mayBeCancelled({ armed, running }: Deferred): boolean {
-  return armed.kind === 'workqueue_queue_work' && running === undefined;
+  return queuesWork(armed.kind) && running === undefined;
 }
 
 /** @param harm it was seen running after the free, or what crashed in the memory of its module */
 function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredEvent | Crash): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const what = kindOf(claim.armed.kind);
+  const { what } = deferredSteps[claim.armed.kind];
   const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
   const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
@@ -282,11 +285,6 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
       ...(crash === undefined ? [] : [evidence(`the task faults: ${crash.fault.message}`, crash.fault)]),
     ]),
   });
-}
-
-function kindOf(kind: string): string {
-  if (kind.startsWith('workqueue')) return 'a work item';
-  return kind.startsWith('hrtimer') ? 'an hrtimer' : 'a timer';
 }
 
 /** Files of this module that were opened, not closed, and not counted: their fops have no owner. */

@@ -213,6 +213,9 @@ function withoutStack(row: EventRow, lookup: Lookup): Event {
     case 'workqueue_queue_work':
     case 'workqueue_execute_start':
     case 'workqueue_execute_end':
+    case 'sched_kthread_work_queue_work':
+    case 'sched_kthread_work_execute_start':
+    case 'sched_kthread_work_execute_end':
     case 'rcu_callback':
     case 'rcu_invoke_callback': {
       const object = lookup.object(value!);

@@ -4,7 +4,7 @@ import type { EventKind, ExecContext } from '../model/event.ts';
 export const APPLICATION_ID = 0x6d6c6966;
 
 /** Kept in user_version. Raise it with any change below or in event-row.ts: stores are rebuilt, never migrated. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** Numbers stand in files: add, never renumber. */
 export const kindIds: Readonly<Record<EventKind, number>> = {
@@ -31,6 +31,9 @@ export const kindIds: Readonly<Record<EventKind, number>> = {
   workqueue_queue_work: 30,
   workqueue_execute_start: 31,
   workqueue_execute_end: 32,
+  sched_kthread_work_queue_work: 50,
+  sched_kthread_work_execute_start: 51,
+  sched_kthread_work_execute_end: 52,
   rcu_callback: 35,
   rcu_invoke_callback: 36,
   sched_waking: 40,
@@ -146,12 +149,12 @@ SELECT
   c.module AS code_module,
   s.name AS name,
   iif(k.name IN ('module_get', 'module_put'), e.value, NULL) AS refcnt,
-  iif(k.name GLOB 'sched_*', e.value, NULL) AS target,
+  iif(k.name GLOB 'sched_*' AND k.name NOT GLOB 'sched_kthread_work_*', e.value, NULL) AS target,
   iif(k.name = 'syscall_exit', e.value, NULL) AS ret,
   iif(k.name = 'syscall_enter', e.value, NULL) AS flags,
   iif(k.name = 'module_request', e.value, NULL) AS wait,
   iif(k.name = 'function_return', (SELECT text FROM codes WHERE id = e.value), NULL) AS caller,
-  iif(k.name GLOB '*timer_*' OR k.name GLOB 'workqueue_*' OR k.name GLOB 'rcu_*',
+  iif(k.name GLOB '*timer_*' OR k.name GLOB 'workqueue_*' OR k.name GLOB 'sched_kthread_work_*' OR k.name GLOB 'rcu_*',
       (SELECT text FROM objects WHERE id = e.value), NULL) AS object,
   t.comm AS comm,
   t.pid AS pid,

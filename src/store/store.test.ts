@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isDeferredKind } from '../model/deferred.ts';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event } from '../model/event.ts';
 import type { Finding, Report } from '../model/report.ts';
@@ -148,7 +149,7 @@ function everyEvent(): Event[] {
   const fixed = new Set(make.map((one) => one(common(1)).kind));
   for (const kind of Object.keys(kindIds) as Event['kind'][]) {
     if (fixed.has(kind)) continue;
-    if (kind.startsWith('sched_')) {
+    if (!isDeferredKind(kind)) {
       make.push((base) => ({ ...base, kind, target: 42 }) as Event);
     } else {
       make.push((base) => ({ ...base, kind, object: 'ffff8880', fn: site }) as Event);
