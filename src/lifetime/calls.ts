@@ -44,7 +44,10 @@ export interface CallTracker {
   /** `put` may be the last thing that its task does. */
   gaveBack(put: ModuleRefEvent): void;
   inFlight(): Call[];
-  /** What calls of a function did to the count of `module`: how many returned, and how often with which net. */
+  /** What calls do to the count of `module` is told from now on. */
+  loaded(module: string): void;
+  /** What calls of a function did to the count of `module` in its latest load: how many returned, and how often with
+   *  which net. */
   effects(
     name: string,
     module: string,
@@ -79,7 +82,7 @@ export function createCallTracker(): CallTracker {
   function statsOf(name: string, module: string | undefined) {
     let stats = seen.get(name);
     if (stats === undefined) {
-      stats = { entries: 0, returns: 0, module, nets: new Map(), empty: undefined };
+      stats = { entries: 0, returns: 0, returnsBefore: new Map(), module, nets: new Map(), empty: undefined };
       seen.set(name, stats);
     }
     return stats;
@@ -194,9 +197,16 @@ export function createCallTracker(): CallTracker {
       if (callSite.module === undefined && PUTS_AND_EXITS.test(bareSymbol(callSite.symbol ?? ''))) clear(pid);
     },
 
+    loaded(module) {
+      for (const stats of seen.values()) {
+        if (stats.nets.delete(module)) stats.returnsBefore.set(module, stats.returns);
+      }
+    },
+
     effects(name, module) {
-      const stats = seen.get(name);
-      return { returned: stats?.returns ?? 0, nets: stats?.nets.get(module) ?? NO_NETS, empty: stats?.empty };
+      const { returns = 0, returnsBefore, nets, empty } = seen.get(name) ?? {};
+      const returned = returns - (returnsBefore?.get(module) ?? 0);
+      return { returned, nets: nets?.get(module) ?? NO_NETS, empty };
     },
 
     inFlight() {
@@ -222,6 +232,8 @@ export function createCallTracker(): CallTracker {
 interface FunctionStats {
   entries: number;
   returns: number;
+  /** Of them, before the latest load of a module. */
+  readonly returnsBefore: Map<string, number>;
   readonly module: string | undefined;
   /** By module whose references it took or gave back. */
   readonly nets: Map<string, Map<number, number>>;

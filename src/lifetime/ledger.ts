@@ -170,6 +170,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       references.observe(event);
       switch (event.kind) {
         case 'module_load':
+          calls.loaded(event.module);
           return tell({ type: 'loaded', incarnation: incarnations.loaded(event), event });
         case 'module_free':
           return unloading.freed(event.module, event);

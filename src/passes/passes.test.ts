@@ -553,6 +553,31 @@ test('a call that leaves its reference to nobody, where others left theirs to a 
   expect(findingsOf(`${opened}${others}${aborted}`)).toEqual([]);
 });
 
+test('a function that gave back less than it was called for is told of, in the load that it happened in', () => {
+  const life = (at: number, kept: number) =>
+    [1, 2, 3, 4]
+      .map((n) => {
+        const out = n > kept ? 1 : 0;
+        const time = at + n;
+        const put = `
+      kworker/0:1-9   ${time}.4: module_put: foo call_site=bar_retire [bar] refcnt=${1 + out}`;
+        return `
+      sh-20   ${time}.1: module_get: foo call_site=bar_open [bar] refcnt=${2 + out}
+      kworker/0:1-9   ${time}.3: bar_retire: (bar_retire+0x0/0x40 [bar])${n === kept ? '' : put}
+      kworker/0:1-9   ${time}.5: bar_retire_ret: (process_one_work+0x10/0x20 <- bar_retire)`;
+      })
+      .join('');
+  const again = `
+      rmmod-30   7.0: module_free: foo${load.replaceAll(' 1.', ' 8.')}`;
+  const later = `
+      cat-21   90.0: module_get: foo call_site=misc_open refcnt=3
+      cat-21   90.1: module_put: foo call_site=__fput refcnt=2`;
+  expect(findingsOf(load + life(1, 9) + again + life(10, 2) + later)).toEqual([
+    '  -> error observed ref-leak foo: bar_open [bar] took a reference to foo that was never given back',
+  ]);
+  expect(findingsOf(load + life(1, 9) + again + life(10, 9))).toEqual([]);
+});
+
 test('a call that returns, where others went on to what saw to their references, is suspected', () => {
   const call = (pid: number, at: number, refcnt: number, next: string) => `
       dd-${pid}   ${at}.0: bar_write: (bar_write+0x0/0x40 [bar])

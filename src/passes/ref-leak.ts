@@ -269,7 +269,7 @@ function takerFreed(ledger: Ledger, { get, taker }: Reference, site: TakingSite)
  * less than the others do: whichever task it ran in, as many references are out as it fell short of.
  */
 function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): Reason | undefined {
-  if (incarnation.nth > 1 || site.partners.size !== 1) return undefined;
+  if (site.partners.size !== 1) return undefined;
   const giver = [...site.partners.keys()][0]!.symbol;
   if (giver === undefined) return undefined;
   // However pairs are read: what was taken last before the count stayed up.
