@@ -4,7 +4,7 @@ import { deedOf, isInterrupt } from '../lifetime/interrupts.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { bareSymbol, readFrame, runsRcuCallbacks } from '../lifetime/sites.ts';
 import type { Code, Event, FaultEvent } from '../model/event.ts';
-import { callName, doubt, evidence, makeFinding, who } from './make-finding.ts';
+import { callName, doubt, evidence, makeFinding, taskOf } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { framesOf, type ReleaseSign, releaseSign } from './release-method.ts';
 
@@ -232,7 +232,7 @@ function toFinding(
     overturnedBy: isSeen ? undefined : 1,
     incarnation,
     title: `${callName(call)} ${sign === undefined ? 'freed memory' : 'ran'} in ${where}${times === 1 ? '' : `, ${times} times`}`,
-    detail: `${sign === undefined ? 'It ran' : 'The last reference was dropped'} in ${where} context on CPU ${entry.cpu}, on top of ${who(entry)}${reached}. What destroys may sleep, and must not run there.${byName}`,
+    detail: `${sign === undefined ? 'It ran' : 'The last reference was dropped'} in ${where} context on CPU ${entry.cpu}, on top of ${taskOf(entry)}${reached}. What destroys may sleep, and must not run there.${byName}`,
     culprit: { symbol: call.name, code: call.late ? undefined : entry.fn, event: entry },
     evidence: [
       ...(call.parent === undefined ? [] : [evidence(`${callName(call.parent)} enters`, call.parent.entry)]),
@@ -258,7 +258,7 @@ function byCaller(ledger: Ledger, incarnation: Incarnation, { site, event }: Unp
     because: unsure,
     incarnation,
     title: `${site.symbol}() freed memory in ${where}`,
-    detail: `It called ${shownName(event)} in ${where} context on CPU ${event.cpu}, on top of ${who(event)}. What destroys may sleep, and must not run there.`,
+    detail: `It called ${shownName(event)} in ${where} context on CPU ${event.cpu}, on top of ${taskOf(event)}. What destroys may sleep, and must not run there.`,
     culprit: { code: site, event },
     evidence: [evidence('frees memory', event)],
   });

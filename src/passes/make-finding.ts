@@ -1,6 +1,7 @@
 /** The parts every finding is made of. */
 import { type Call, functionName } from '../lifetime/calls.ts';
 import type { Incarnation } from '../lifetime/changes.ts';
+import { isInterrupt } from '../lifetime/interrupts.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { bareSymbol, placeName } from '../lifetime/sites.ts';
 import type { Lost } from '../model/collector.ts';
@@ -136,8 +137,13 @@ export function onCpu({ cpu }: Lost): string {
   return cpu === undefined ? '' : ` on CPU ${cpu}`;
 }
 
+/** Who did it: a task, or an interrupt, which only borrows one. */
 export function who(event: Event): string {
-  return `${event.comm}/${event.pid}`;
+  return isInterrupt(event) ? `${event.context} on CPU ${event.cpu}` : taskOf(event);
+}
+
+export function taskOf({ comm, pid }: Event): string {
+  return `${comm}/${pid}`;
 }
 
 /** `0.62 ms`, `12 s`: three digits are enough to judge a margin by. */

@@ -86,7 +86,7 @@ test('the one timer that was armed explains a crash in the memory of its module'
     'cat-20   2.1: timer_start: timer=00000000bbbb function=foo_tock [foo] expires=4294 [timeout=250] cpu=0 idx=0 flags=';
   expect(findingsOf(`${story}\n${second}${unload}${crash}`)).toMatchInlineSnapshot(`
     [
-      "  -> error observed text-in-use foo: <idle>/0 faulted at 0xffffffffc0400020, in the memory of foo, which was gone",
+      "  -> error observed text-in-use foo: softirq on CPU 0 faulted at 0xffffffffc0400020, in the memory of foo, which was gone",
       "  -> warning possible text-in-use foo: a timer with foo_tick [foo] was still armed when foo was freed",
       "  -> warning possible text-in-use foo: a timer with foo_tock [foo] was still armed when foo was freed",
     ]
