@@ -17,15 +17,26 @@ export interface Crash {
   readonly unsure: string | undefined;
 }
 
+/** Where a task crashed. */
+function crashAddress({ what, at, address }: FaultEvent): string | undefined {
+  return what === 'oops' ? (at?.address ?? address) : undefined;
+}
+
+/** The load whose memory a task crashed in. */
+export function freedMemory(ledger: Ledger, fault: FaultEvent): ReturnType<typeof freedAt> {
+  const address = crashAddress(fault);
+  return address === undefined ? undefined : freedAt(address, fault, ledger.incarnations);
+}
+
 /** Undefined for a fault elsewhere, and for one that a call in flight explains when its text is freed. */
 export function crashInFreedText(ledger: Ledger, fault: FaultEvent): Crash | undefined {
-  const address = fault.at?.address ?? fault.address;
-  if (fault.what !== 'oops' || address === undefined) return undefined;
+  const address = crashAddress(fault);
+  if (address === undefined) return undefined;
   const calls = ledger.calls
     .inFlight()
     .filter(({ fault: own, entry }) => own !== undefined && entry.pid === fault.pid);
   if (calls.length > 0) return inCallCutOff(ledger, fault, calls);
-  const freed = freedAt(address, fault, ledger.incarnations);
+  const freed = freedMemory(ledger, fault);
   if (freed === undefined) return undefined;
   const unsure = freed.sure
     ? undefined

@@ -3,9 +3,9 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { familyOf, placeName } from '../lifetime/sites.ts';
-import { freedAt } from '../lifetime/text-owner.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
+import { freedMemory } from './crash.ts';
 import { awaitFaults, type Freed, oneMissing } from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -127,9 +127,7 @@ export const earlyPut: Pass = {
     }
 
     function crash(fault: FaultEvent): void {
-      const address = fault.at?.address ?? fault.address;
-      if (fault.what !== 'oops' || address === undefined) return;
-      const gone = freedAt(address, fault, ledger.incarnations);
+      const gone = freedMemory(ledger, fault);
       // The only one that was freed, and the last: with its task in that module's code that is sure, too.
       if (gone === undefined || (!gone.sure && fault.lastUnloaded !== gone.incarnation.module)) return;
       const own = unseen.find(
