@@ -180,6 +180,7 @@ export function createCallTracker(): CallTracker {
     },
 
     observe(event) {
+      if (stacks.size === 0) return;
       if (event.context === 'task' && interrupted.delete(event.cpu)) {
         clear(`${event.cpu}:softirq`);
         clear(`${event.cpu}:hardirq`);

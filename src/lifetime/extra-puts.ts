@@ -16,13 +16,15 @@ export interface ExtraPuts {
 
 type Put = Omit<UnmatchedPut, 'robbed'>;
 
+/** More than there can be: PID_MAX_LIMIT of include/linux/threads.h. */
+const PIDS = 1 << 22;
 /** Tasks whose latest pair is remembered, and puts that may yet turn out to be one too many. */
 const REMEMBERED = 1 << 12;
 
 export function createExtraPuts(): ExtraPuts {
   /** The latest reference that each task gave back after taking it, by task and incarnation. */
-  const pairs = new Map<string, Reference>();
-  const keyOf = ({ put, incarnation }: Put) => `${put.pid} ${incarnation.id}`;
+  const pairs = new Map<number, Reference>();
+  const keyOf = ({ put, incarnation }: Put) => incarnation.id * PIDS + put.pid;
   const extra = new Set<UnmatchedPut & { readonly robbed: Reference }>();
 
   /** Had this call taken a reference and given it back? Where no call is recorded, the place tells. */
@@ -30,7 +32,8 @@ export function createExtraPuts(): ExtraPuts {
     const before = pairs.get(keyOf(put));
     if (before === undefined) return false;
     if (put.within !== undefined) return isAround(before.within, put.within);
-    return before.within === undefined && placeName(before.taker) === placeName(put.dropper);
+    if (before.within !== undefined) return false;
+    return before.taker === put.dropper || placeName(before.taker) === placeName(put.dropper);
   }
 
   return {

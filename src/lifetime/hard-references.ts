@@ -165,9 +165,7 @@ export function createHardReferences(
       return;
     }
     const usersBefore = incarnation.count.users;
-    const key = `${placeOf(event)} ${event.module}`;
-    const failedGet = failed.get(key);
-    failed.delete(key);
+    const failedGet = failedBefore(event);
     const told = {
       type: 'unmatched-put',
       incarnation,
@@ -281,6 +279,15 @@ export function createHardReferences(
   function gaveBack(incarnation: Incarnation, taker: Code, giver: string): boolean {
     const site = incarnation.references.sites.get(placeName(taker));
     return site !== undefined && [...site.partners.keys()].some(({ symbol }) => symbol === giver);
+  }
+
+  /** The get that failed where `put` happens, asked for once. */
+  function failedBefore(put: ModuleRefEvent): FailedGet | undefined {
+    if (failed.size === 0) return undefined;
+    const key = `${placeOf(put)} ${put.module}`;
+    const get = failed.get(key);
+    failed.delete(key);
+    return get;
   }
 
   function failGet(attempt: FunctionEntryEvent): void {

@@ -18,6 +18,8 @@ export interface Reference {
   readonly family: Family;
   /** The probed function the taking task was in, if any. */
   readonly within: Call | undefined;
+  /** References from the same place that had been given back by then. */
+  readonly putsBefore: number;
   put: ModuleRefEvent | undefined;
   /** Another open reference could as well have been the one given back. */
   ambiguous: boolean;
@@ -48,7 +50,7 @@ export interface TakingSite {
   /** What the calls that took went on to call next, by its name; '' where they returned instead. */
   readonly wentOn: Map<string, WentOn>;
   /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
-  readonly rise: { readonly reference: Reference; readonly putsBefore: number }[];
+  readonly rise: Reference[];
   readonly open: Set<Reference>;
   /** The newest open reference of each task; the others hang on it. */
   readonly newestOfTask: Map<number, Reference>;
@@ -87,11 +89,22 @@ export interface ReferenceBook {
   newestOf(pid: number, accept?: (reference: Reference) => boolean): Reference | undefined;
 }
 
+/** Objects by which places are remembered. */
+const CODES = 1 << 10;
+
 export function createReferenceBook(): ReferenceBook {
   const sites = new Map<string, TakingSite>();
+  /** The same: the same code is mostly the same object. */
+  const byCode = new Map<Code, TakingSite>();
 
   function siteOf(taker: Code, family: Family): TakingSite {
-    const key = placeName(taker);
+    const site = byCode.get(taker) ?? siteNamed(placeName(taker), taker, family);
+    if (byCode.size === CODES) byCode.clear();
+    byCode.set(taker, site);
+    return site;
+  }
+
+  function siteNamed(key: string, taker: Code, family: Family): TakingSite {
     let site = sites.get(key);
     if (site === undefined) {
       site = {
@@ -133,6 +146,7 @@ export function createReferenceBook(): ReferenceBook {
         taker: site.taker,
         family,
         within,
+        putsBefore: site.puts,
         put: undefined,
         ambiguous: false,
         missedBy: undefined,
@@ -143,7 +157,7 @@ export function createReferenceBook(): ReferenceBook {
       if (reference.older !== undefined) reference.older.newer = reference;
       site.newestOfTask.set(get.pid, reference);
       site.gets++;
-      site.rise.push({ reference, putsBefore: site.puts });
+      site.rise.push(reference);
       site.open.add(reference);
       return reference;
     },
@@ -159,17 +173,23 @@ export function createReferenceBook(): ReferenceBook {
     },
 
     giveBack(put, dropper, family, carried) {
-      const fitting: TakingSite[] = [];
+      let fitting = 0;
+      let carrying: TakingSite | undefined;
+      let best: TakingSite | undefined;
       for (const site of sites.values()) {
-        if (site.open.size > 0 && mayPair(site.family, family)) fitting.push(site);
+        if (site.open.size === 0 || !mayPair(site.family, family)) continue;
+        fitting++;
+        if (carried !== undefined && site.open.has(carried)) carrying = site;
+        // Of equals, the place that took first.
+        if (best === undefined || signs(site, put, dropper, family) > signs(best, put, dropper, family))
+          best = site;
       }
-      const carrying = carried === undefined ? undefined : fitting.find(({ open }) => open.has(carried));
-      const best = carrying ?? (fitting.length > 1 ? bestOf(fitting, put, dropper, family) : fitting[0]);
+      best = carrying ?? best;
       if (best === undefined) return undefined;
       const mine = ownOf(best, put.pid);
       const certain = carrying === undefined ? mine : carried;
       const reference = certain ?? (best.open.values().next().value as Reference);
-      reference.ambiguous = certain === undefined && (fitting.length > 1 || best.open.size > 1);
+      reference.ambiguous = certain === undefined && (fitting > 1 || best.open.size > 1);
       reference.put = put;
       best.open.delete(reference);
       unlink(best, reference);
@@ -221,28 +241,15 @@ function isKept({ within }: Reference): boolean {
   return within?.returned !== undefined && errorReturned(within.returned) !== undefined;
 }
 
-/** The most telling sign decides; of equals, the place that took first. */
-function bestOf(
-  sites: readonly TakingSite[],
-  put: ModuleRefEvent,
-  dropper: Code,
-  family: Family,
-): TakingSite | undefined {
-  let best: TakingSite | undefined;
-  let bestScore = -1;
-  for (const site of sites) {
-    const score =
-      (site.family === family ? 16 : 0) +
-      (site.partners.has(dropper) ? 8 : 0) +
-      (site.newestOfTask.has(put.pid) ? 4 : 0) +
-      (related(site.taker, dropper) ? 2 : 0) +
-      (site.partners.size === 0 ? 1 : 0);
-    if (score > bestScore) {
-      best = site;
-      bestScore = score;
-    }
-  }
-  return best;
+/** How much speaks for a place as that whose reference is given back: the most telling sign decides. */
+function signs(site: TakingSite, put: ModuleRefEvent, dropper: Code, family: Family): number {
+  return (
+    (site.family === family ? 16 : 0) +
+    (site.partners.has(dropper) ? 8 : 0) +
+    (site.newestOfTask.has(put.pid) ? 4 : 0) +
+    (related(site.taker, dropper) ? 2 : 0) +
+    (site.partners.size === 0 ? 1 : 0)
+  );
 }
 
 function related(a: Code, b: Code): boolean {

@@ -273,7 +273,7 @@ function shortfall(ledger: Ledger, site: TakingSite, incarnation: Incarnation): 
   const giver = [...site.partners.keys()][0]!.symbol;
   if (giver === undefined) return undefined;
   // However pairs are read: what was taken last before the count stayed up.
-  const reference = site.rise.at(-1)?.reference;
+  const reference = site.rise.at(-1);
   const { returned, nets, empty } = ledger.calls.effects(giver, incarnation.module);
   const [usual] = [...nets].sort((a, b) => b[1] - a[1])[0] ?? [];
   if (usual === undefined || usual >= 0 || returned * -usual !== site.gets) return undefined;
@@ -298,9 +298,7 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
   const never = site.puts === 0 && site.rise.length >= DRIFT;
   const usual = usualHold(site) * MUCH_LONGER;
   // The latest may be on their way back.
-  const steps = never
-    ? site.rise
-    : site.rise.filter(({ reference }) => ledger.now - reference.get.ts > usual);
+  const steps = never ? site.rise : site.rise.filter(({ get }) => ledger.now - get.ts > usual);
   const times = new Set(steps.map(({ putsBefore }) => putsBefore)).size;
   const risen = times >= RISES && site.puts >= HABIT;
   if (!never && !risen) return undefined;
@@ -310,10 +308,7 @@ function drift(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]): Re
     text: never
       ? `the count has gone up ${site.gets} times from there and never down`
       : `between operations that gave back what they took, the count rose ${steps.length} times from there and did not come down`,
-    proof: [
-      ...steps.slice(-4, -1).map(({ reference }) => evidence('takes another', reference.get, site.taker)),
-      ...proof,
-    ],
+    proof: [...steps.slice(-4, -1).map(({ get }) => evidence('takes another', get, site.taker)), ...proof],
   };
 }
 

@@ -21,11 +21,9 @@ const CHUNK = 1 << 17;
 const AT_ONCE = 8;
 /** Looking is as dear as reading: a file that is written to all the time is not looked at more often. */
 const BETWEEN_LOOKS_MS = 4;
-/** Each notice wakes us, so what grows by so many bytes a millisecond, look after look, is looked at by the clock
- *  instead, until less comes. */
+/** Each notice wakes us, so what grows by so many bytes a millisecond, look after look, is only polled until less comes. */
 const STEADY_GROWTH = 100;
 const STEADY_LOOKS = 8;
-const STEADY_POLL_MS = 20;
 
 /** statfs(2) of tracefs and debugfs: files there have no size, and reading takes away what was read. */
 const PSEUDO: ReadonlySet<number> = new Set([0x74726163, 0x64626720]);
@@ -57,13 +55,13 @@ export function followFile(path: string, first: number, listener: Listener): Fol
       const wanted = caughtUp || pseudo ? CHUNK : Math.min(CHUNK, atStart - position);
       const read = wanted === 0 ? 0 : readNow(wanted);
       position += read;
-      if (read > 0) listener.data(buffer.subarray(0, read));
+      if (read > 0) listener.data(buffer.subarray(0, read), isSteady());
       if (!caughtUp && (read === 0 || position === atStart)) {
         caughtUp = true;
         listener.caughtUp();
         continue;
       }
-      if (read === 0) return true;
+      if (read === 0 || (read < wanted && !pseudo)) return true;
     }
     return false;
   }
@@ -75,6 +73,10 @@ export function followFile(path: string, first: number, listener: Listener): Fol
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
       throw error;
     }
+  }
+
+  function isSteady(): boolean {
+    return steady >= STEADY_LOOKS;
   }
 
   /** How much more than was read the file holds, in chunks. */
@@ -101,19 +103,17 @@ export function followFile(path: string, first: number, listener: Listener): Fol
           soon = undefined;
           look();
         });
-      } else if (!pseudo && fstatSync(fd).size < position) reopen('truncated');
+      } else if (!pseudo && position === from && fstatSync(fd).size < position) reopen('truncated');
     });
     if (!stopped && !pseudo) pace(position - from, looked - since);
   }
 
   /** Waits for the kernel's next notice, or does without. */
   function pace(grown: number, ms: number): void {
-    const wasSteady = steady >= STEADY_LOOKS;
+    const wasSteady = isSteady();
     steady = grown >= ms * STEADY_GROWTH ? steady + 1 : 0;
-    if (steady >= STEADY_LOOKS) {
-      watcher?.close();
-      later = setTimeout(look, STEADY_POLL_MS);
-    } else if (wasSteady) {
+    if (isSteady()) watcher?.close();
+    else if (wasSteady) {
       watchFile();
       // What came since this look was not noticed.
       notice();

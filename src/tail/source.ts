@@ -5,8 +5,9 @@ import { UserError } from '../model/errors.ts';
 import { followFile, isPseudo } from './follow-file.ts';
 
 export interface Listener {
-  /** The bytes are only lent: what is kept must be copied. */
-  data(bytes: Buffer): void;
+  /** The bytes are only lent: what is kept must be copied.
+   *  @param steady the source is polled, so more will come of itself */
+  data(bytes: Buffer, steady?: boolean): void;
   /** What the kernel's log told meanwhile. */
   log(text: Buffer): void;
   /** The source begins anew. */

@@ -32,8 +32,10 @@ export interface Tail {
   readonly ended: Promise<Report>;
 }
 
-/** Bytes that come more often than this come steadily. */
-const STEADY_MS = 6;
+/** What keeps coming wakes us anyway: it is not worth another timer within so long … */
+const SOON_MS = 6;
+/** … or, where the source is polled, before that has failed to bring something. */
+const QUIET_MS = 120;
 /** A kill costs the store so much, which is read again where the source can be. */
 const COMMIT_MS = 1000;
 
@@ -79,13 +81,12 @@ export function tail(options: TailOptions): Tail {
   }
 
   /** Sees to it that what is held back is looked at in time. */
-  function arm(now: number): void {
+  function arm(now: number, steady = false): void {
     const wait = reader.tick(now);
     if (wait === undefined || over) return;
-    // What keeps coming wakes us anyway.
-    const least = now - before < STEADY_MS ? STEADY_MS : 0;
+    const least = steady ? QUIET_MS : now - before < SOON_MS ? SOON_MS : 0;
     const at = now + Math.max(wait, least);
-    if (timer !== undefined && due <= at) return;
+    if (timer !== undefined && due <= at && !steady) return;
     clearTimeout(timer);
     due = at;
     timer = setTimeout(() => {
@@ -99,12 +100,12 @@ export function tail(options: TailOptions): Tail {
   guarded(() => {
     const source = options.follow ?? ((listener) => follow(options.path, listener));
     following = source({
-      data: (bytes) =>
+      data: (bytes, steady) =>
         guarded(() => {
           const now = performance.now();
           options.tap?.read(bytes);
           reader.push(bytes, now);
-          arm(now);
+          arm(now, steady);
           before = now;
         }),
       log: (text) => guarded(() => reader.pushLog(text)),
