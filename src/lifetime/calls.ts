@@ -285,12 +285,17 @@ function probeName(probe: string): string {
   return probe.replace(/^[pr]_(\w+)_\d+$/, '$1').replace(/(__return|_ret|_return|_exit_probe)$/, '');
 }
 
+/** `open_ret`, but also `out_open`. */
+function isNamedAfter(probe: string, fn: string): boolean {
+  return probeName(probe) === fn || probe.endsWith(`_${fn}`);
+}
+
 function isReturnOf(event: FunctionReturnEvent, call: Call): boolean {
   const { fn } = event;
   const entered = call.entry.fn;
   if (fn.address !== undefined && entered.address !== undefined) return fn.address === entered.address;
   // Between the two lines the module went, and its symbols with it.
-  if (fn.address !== undefined) return probeName(event.probe) === call.name;
+  if (fn.address !== undefined) return isNamedAfter(event.probe, call.name);
   if (entered.address !== undefined) return fn.symbol === call.name;
   if (fn.symbol !== entered.symbol) return false;
   // Looked up too late, many functions print as one symbol; then the probes' names tell them apart.

@@ -156,6 +156,15 @@ export function placeName(code: Code): string {
 const FRAME =
   /^(?:[0-9a-f]{8,16} )?(?![0-9a-f]{8,16}$)([A-Za-z_][\w.]*)(?:\+(?:0x)?[0-9a-f]+)?(?:\/0x[0-9a-f]+)?(?: \[([^\]]+)\])?/;
 
+/** What calls the methods of a file in sysfs; removing the file waits for them, and freeing a module removes its files. */
+const SYSFS =
+  /^(?:kernfs_(?:fop_(?:read|write)(?:_iter)?|seq_show)|sysfs_kf_\w+|(?:param|module|dev|kobj|class|drv|bus)_attr_(?:show|store))$/;
+
+/** Do these functions call a method of a file in sysfs? */
+export function callsFromSysfs(symbol: string): boolean {
+  return SYSFS.test(bareSymbol(symbol));
+}
+
 /** A line of a stack, as ftrace (`foo+0x1/0x2 [m]`), perf and bpftrace (`ffffffffc0000000 foo+17`) print it;
  *  undefined where only an address is known. */
 export function readFrame(frame: string): { readonly symbol: string; readonly module?: string } | undefined {

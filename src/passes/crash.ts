@@ -5,6 +5,7 @@ import type { Ledger } from '../lifetime/ledger.ts';
 import { freedAt, ownerNow } from '../lifetime/text-owner.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
+import { isRunning } from './in-flight.ts';
 import { callName, evidence, makeFinding, who } from './make-finding.ts';
 import { unloadBegins } from './unload-story.ts';
 
@@ -32,11 +33,14 @@ export function freedMemory(ledger: Ledger, fault: FaultEvent): ReturnType<typeo
 export function crashInFreedText(ledger: Ledger, fault: FaultEvent): Crash | undefined {
   const address = crashAddress(fault);
   if (address === undefined) return undefined;
+  const freed = freedMemory(ledger, fault);
+  // One that is never seen to return may have done so long ago.
+  const isIn = (call: Call) =>
+    ledger.calls.returnsAreSeen(call) || (freed !== undefined && isRunning(ledger, call, freed.incarnation));
   const calls = ledger.calls
     .inFlight()
-    .filter(({ fault: own, entry }) => own !== undefined && entry.pid === fault.pid);
+    .filter((call) => call.fault !== undefined && call.entry.pid === fault.pid && isIn(call));
   if (calls.length > 0) return inCallCutOff(ledger, fault, calls);
-  const freed = freedMemory(ledger, fault);
   if (freed === undefined) return undefined;
   const unsure = freed.sure
     ? undefined

@@ -1,8 +1,11 @@
 /** Calls that seem to be in flight when the text goes: how sure that is. */
 import type { Call } from '../lifetime/calls.ts';
 import type { Change, Deferred, Incarnation } from '../lifetime/changes.ts';
+import { isInterrupt } from '../lifetime/interrupts.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
+import { callsFromSysfs, readFrame } from '../lifetime/sites.ts';
 import { freedAt } from '../lifetime/text-owner.ts';
+import type { Event } from '../model/event.ts';
 import { callName } from './make-finding.ts';
 
 export type Freed = Extract<Change, { type: 'freed' }>;
@@ -16,6 +19,34 @@ export function isRunning(ledger: Ledger, call: Call, incarnation: Incarnation):
   if (fault === undefined || address === undefined) return false;
   const freed = freedAt(address, fault, ledger.incarnations);
   return freed?.sure === true && freed.incarnation === incarnation;
+}
+
+/**
+ * Before the text goes, an unload waits for what runs in interrupts, with synchronize_rcu() in free_module(), and for methods
+ * of files in sysfs, which are drained when the files are removed.
+ */
+export function isWaitedFor(call: Call): boolean {
+  return (
+    isInterrupt(call.entry) || calledFromSysfs(call.returned ?? call.entry) || calledFromSysfs(call.entry)
+  );
+}
+
+/** As far as `event`, which is in module text, tells who called it. */
+export function calledFromSysfs(event: Event): boolean {
+  if (event.kind === 'function_return' && callsFromSysfs(event.caller?.symbol ?? '')) return true;
+  return event.stack?.some((frame) => callsFromSysfs(readFrame(frame)?.symbol ?? '')) === true;
+}
+
+/** It returned while free_module() was at work: the text may have been freed afterwards. */
+export function returnedMeanwhile({ returned }: Call, { unload }: Freed): boolean {
+  return returned !== undefined && returned.seq < (unload.done?.seq ?? 0);
+}
+
+/** What may have made the free wait for a call that returned before it, though the capture shows nothing of the kind. */
+export function unseenFlush(ledger: Ledger, call: Call): string | undefined {
+  return ledger.mayBeFlushed(call)
+    ? 'it ran in a work item, which exit may have flushed: neither a wakeup nor a function like flush_work() is recorded that would tell'
+    : undefined;
 }
 
 /**
@@ -36,13 +67,16 @@ export function awaitFaults(ledger: Ledger, judge: (freed: Freed, call: Call) =>
   function decide(ready: (call: Call) => boolean): void {
     const due = waiting.filter(({ call }) => ready(call));
     waiting = waiting.filter(({ call }) => !ready(call));
-    for (const { freed, call } of due) if (isRunning(ledger, call, freed.incarnation)) judge(freed, call);
+    for (const { freed, call } of due) {
+      if (call.fault === undefined && isWaitedFor(call)) continue;
+      if (isRunning(ledger, call, freed.incarnation)) judge(freed, call);
+    }
   }
   return {
     add(freed: Freed, call: Call): void {
       if (call.over) return;
-      if (oneMissing(call, freed) === undefined && isRunning(ledger, call, freed.incarnation))
-        judge(freed, call);
+      const isCertain = !isWaitedFor(call) && oneMissing(call, freed) === undefined;
+      if (isCertain && isRunning(ledger, call, freed.incarnation)) judge(freed, call);
       else waiting.push({ freed, call });
     },
     fault: () => decide((call) => call.fault !== undefined),

@@ -6,7 +6,15 @@ import { familyOf, placeName } from '../lifetime/sites.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { freedMemory } from './crash.ts';
-import { awaitFaults, type Freed, oneMissing } from './in-flight.ts';
+import {
+  awaitFaults,
+  calledFromSysfs,
+  type Freed,
+  isWaitedFor,
+  oneMissing,
+  returnedMeanwhile,
+  unseenFlush,
+} from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { unloadBegins } from './unload-story.ts';
@@ -26,7 +34,7 @@ export const unprotectedGet: Pass = {
         const { incarnation, reference, usersBefore } = change;
         // While init runs the loader holds the module; with a user, that user does.
         if (reference.family !== 'own' || usersBefore > 0 || incarnation.state !== 'live') return;
-        if (reference.get.refcnt > 2) return;
+        if (reference.get.refcnt > 2 || calledFromSysfs(reference.get)) return;
         const key = `${incarnation.module} ${placeName(reference.taker)}`;
         const known = bySite.get(key);
         if (known === undefined) bySite.set(key, { first: change, times: 1 });
@@ -35,6 +43,7 @@ export const unprotectedGet: Pass = {
       end() {
         for (const { first, times } of bySite.values()) {
           const { incarnation, reference } = first;
+          if (reference.within !== undefined && isWaitedFor(reference.within)) continue;
           const unsure = doubt(ledger, incarnation, incarnation.first, reference.get);
           report(
             makeFinding({
@@ -122,6 +131,7 @@ export const earlyPut: Pass = {
         byCall.set(within, given);
         verdicts.add(freed, within);
       } else if (freed.unload.returned.includes(within) && reference.put!.seq < freed.unload.start.seq) {
+        if (isWaitedFor(within) || ledger.orderedBefore(within, freed.unload) !== undefined) return;
         judge(given, freed, within);
       }
     }
@@ -141,19 +151,21 @@ export const earlyPut: Pass = {
       const { incarnation, reference } = given;
       const put = reference.put!;
       const running = freed.inFlight.includes(within);
+      const observed = running && !returnedMeanwhile(within, freed);
       const free = freed.unload.free!;
-      const gap = doubt(ledger, incarnation, put, free);
+      const gap =
+        doubt(ledger, incarnation, put, free) ?? (running ? undefined : unseenFlush(ledger, within));
       const unsure = gap ?? (running ? oneMissing(within, freed) : undefined);
       report(
         makeFinding({
           rule: 'early-put',
-          severity: gap !== undefined ? 'note' : running && unsure === undefined ? 'error' : 'warning',
-          certainty: unsure !== undefined ? 'possible' : running ? 'observed' : 'predicted',
+          severity: gap !== undefined ? 'note' : observed && unsure === undefined ? 'error' : 'warning',
+          certainty: unsure !== undefined ? 'possible' : observed ? 'observed' : 'predicted',
           because:
             unsure ??
-            (running
+            (observed
               ? undefined
-              : 'it returned before the text was freed, but nothing makes the free wait for that'),
+              : `it returned before ${running ? 'free_module() did' : 'the text was freed'}, but nothing makes the free wait for that`),
           overturnedBy: within.fault !== undefined ? undefined : 1,
           incarnation,
           title: `${callName(within)} dropped the last reference to its own module and ${running ? 'was still running' : 'had yet to return'} when ${running ? 'the text was freed' : 'the unload began'}`,

@@ -8,7 +8,16 @@ import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { createLeftCallbacks } from './callbacks-outlived.ts';
 import { type Crash, crashInFreedText, unexplainedCrash } from './crash.ts';
-import { awaitFaults, type Freed, isRunning, oneMissing, runsAs } from './in-flight.ts';
+import {
+  awaitFaults,
+  type Freed,
+  isRunning,
+  isWaitedFor,
+  oneMissing,
+  returnedMeanwhile,
+  runsAs,
+  unseenFlush,
+} from './in-flight.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
@@ -33,7 +42,7 @@ export const releaseAfterExit: Pass = {
           verdicts.add(change, call);
         }
         for (const call of change.unload.returned) {
-          if (releaseSign(call, ledger.files) === undefined) continue;
+          if (releaseSign(call, ledger.files) === undefined || isWaitedFor(call)) continue;
           if (ledger.orderedBefore(call, change.unload) !== undefined) continue;
           report(lucky(ledger, change, call));
         }
@@ -147,23 +156,30 @@ function stillRunning(
 ): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const unsure = doubt(ledger, incarnation, call.entry, free) ?? oneMissing(call, freed);
-  const lossless = doubt(ledger, incarnation, call.entry, free) === undefined;
+  const gap = doubt(ledger, incarnation, call.entry, free);
+  const unsure = gap ?? oneMissing(call, freed);
+  const meanwhile = returnedMeanwhile(call, freed);
   const outlived =
     call.returned === undefined
       ? call.fault === undefined
         ? 'It was never seen to return.'
         : `It never returned: ${faultTime(call.fault, free)}its task faulted.`
-      : `It returned ${duration(call.returned.ts - free.ts)} after the text was gone.`;
+      : meanwhile
+        ? `It returned ${duration(call.returned.ts - free.ts)} after free_module() had begun.`
+        : `It returned ${duration(call.returned.ts - free.ts)} after the text was gone.`;
   const waited =
     unload.exit?.returned === undefined
       ? ''
       : ` ${callName(unload.exit)} had returned without waiting for it.`;
   return makeFinding({
     rule,
-    severity: unsure === undefined ? 'error' : lossless ? 'warning' : 'note',
-    certainty: unsure === undefined ? 'observed' : 'possible',
-    because: unsure,
+    severity: gap !== undefined ? 'note' : unsure === undefined && !meanwhile ? 'error' : 'warning',
+    certainty: unsure !== undefined ? 'possible' : meanwhile ? 'predicted' : 'observed',
+    because:
+      unsure ??
+      (meanwhile
+        ? 'it returned before free_module() did, so the text may have been there yet; nothing makes the free wait for it'
+        : undefined),
     overturnedBy:
       call.fault !== undefined || call.returned !== undefined
         ? undefined
@@ -178,7 +194,12 @@ function stillRunning(
       evidence(`${callName(call)} enters`, call.entry),
       ...(call.returned === undefined
         ? []
-        : [evidence(`${callName(call)} returns into freed text`, call.returned)]),
+        : [
+            evidence(
+              `${callName(call)} returns ${meanwhile ? 'while the text is being freed' : 'into freed text'}`,
+              call.returned,
+            ),
+          ]),
       ...(call.fault === undefined ? [] : [evidence(`its task faults: ${call.fault.message}`, call.fault)]),
     ]),
   });
@@ -199,12 +220,8 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
       seq > call.entry.seq &&
       seq < call.returned!.seq,
   );
-  const isHidden = woke === undefined && ledger.mayBeFlushed(call);
-  const unsure =
-    doubt(ledger, incarnation, call.entry, unload.free!) ??
-    (isHidden
-      ? 'it ran in a work item, which exit may have flushed: neither a wakeup nor a function like flush_work() is recorded that would tell'
-      : undefined);
+  const hidden = woke === undefined ? unseenFlush(ledger, call) : undefined;
+  const unsure = doubt(ledger, incarnation, call.entry, unload.free!) ?? hidden;
   const sign = releaseSign(call, ledger.files);
   return makeFinding({
     rule: 'release-after-exit',
@@ -216,7 +233,7 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
     // A wakeup or a join that went unseen.
     overturnedBy: 1,
     incarnation,
-    title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing ${isHidden ? 'in this capture shows that the free waits' : 'makes the free wait'} for its return`,
+    title: `${callName(call)} ran in ${who(call.entry)} while ${who(unload.free!)} was unloading ${incarnation.module}, and nothing ${hidden !== undefined ? 'in this capture shows that the free waits' : 'makes the free wait'} for its return`,
     detail: `This time it returned ${duration(margin)} before the text was freed. A reschedule ${woke === undefined ? 'before' : `between its wakeup of ${who(unload.free!)} and`} its return would have let the exit path overtake it.`,
     culprit: { code: codeOf(call, incarnation.module), symbol: call.name, event: call.entry },
     evidence: inOrder(unloadStory(freed), [
