@@ -16,8 +16,10 @@ const SPACE = 0x20;
 const TAB = 0x09;
 const DOLLAR = 0x24;
 const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
 /** tTwWi: the rest is data, which bounds the text before it. */
 const TEXT = new Set([0x74, 0x54, 0x77, 0x57, 0x69]);
+const GLOBAL = 0x54;
 /** Code that is no module's, though kallsyms says so in brackets. */
 const NO_MODULE = /^(?:bpf|__builtin__.*)$/;
 /** No function is longer: what is farther from any symbol lies in memory that has none. */
@@ -30,14 +32,24 @@ export function addressKey(high: number, low: number): number {
   return (high & 0xfffff) * 2 ** 32 + low;
 }
 
+/** Symbols of one module that follow each other in memory. */
+interface Run {
+  readonly isText: boolean;
+  end: number;
+  readonly places: number[];
+}
+
 export function createSymbols(kallsyms: Buffer): Symbols {
   const keys: number[] = [];
   /** Offset of the type letter, which the name follows. */
   const places: number[] = [];
   let order: Uint32Array | undefined;
+  /** Places of functions whose text is gone. */
+  let gone: ReadonlySet<number> = new Set();
 
   function read(): void {
     let sorted = true;
+    const ofModules: number[] = [];
     for (let at = 0; at < kallsyms.length; ) {
       let end = kallsyms.indexOf(NEWLINE, at);
       if (end < 0) end = kallsyms.length;
@@ -58,6 +70,7 @@ export function createSymbols(kallsyms: Buffer): Symbols {
           sorted &&= keys.length === 0 || keys[keys.length - 1]! <= key;
           keys.push(key);
           places.push(type);
+          if (kallsyms[end - 1] === CLOSE_BRACKET) ofModules.push(keys.length - 1);
         }
       }
       at = end + 1;
@@ -65,6 +78,40 @@ export function createSymbols(kallsyms: Buffer): Symbols {
     order = Uint32Array.from(keys.keys());
     // Stable, so of several names for one place the first stays first, as the kernel has it.
     if (!sorted) order.sort((a, b) => keys[a]! - keys[b]! || a - b);
+    gone = initFunctions(ofModules.sort((a, b) => keys[a]! - keys[b]! || a - b));
+  }
+
+  /**
+   * ftrace keeps the names of a module's init functions, as T and after all others, when their text is freed; whatever
+   * is loaded there next would go by them. They lie by themselves: other text of the module does not.
+   */
+  function initFunctions(ofModules: readonly number[]): Set<number> {
+    const runs = new Map<string, Run[]>();
+    for (const index of ofModules) {
+      const place = places[index]!;
+      const { module } = nameAt(place + 2);
+      if (module === undefined || NO_MODULE.test(module)) continue;
+      const own = runs.get(module) ?? [];
+      runs.set(module, own);
+      const isText = TEXT.has(kallsyms[place]!);
+      const last = own.at(-1);
+      if (last === undefined || last.isText !== isText || keys[index]! - last.end >= LONGEST_FUNCTION) {
+        own.push({ isText, end: keys[index]!, places: [place] });
+        continue;
+      }
+      last.end = keys[index]!;
+      last.places.push(place);
+    }
+    const found = new Set<number>();
+    for (const own of runs.values()) {
+      const texts = own.filter(({ isText }) => isText);
+      const first = Math.min(...texts.map(({ places }) => Math.min(...places)));
+      for (const { places } of texts) {
+        const isInit = !places.includes(first) && places.every((place) => kallsyms[place] === GLOBAL);
+        if (isInit) for (const place of places) found.add(place);
+      }
+    }
+    return found;
   }
 
   return {
@@ -85,7 +132,7 @@ export function createSymbols(kallsyms: Buffer): Symbols {
       while (first > 0 && keys[order![first - 1]!] === start) first--;
       for (let i = first; i < from; i++) {
         const place = places[order![i]!]!;
-        if (!TEXT.has(kallsyms[place]!)) continue;
+        if (!TEXT.has(kallsyms[place]!) || gone.has(place)) continue;
         const { symbol, module } = nameAt(place + 2);
         const pseudo = module !== undefined && NO_MODULE.test(module);
         const next = order![from];
