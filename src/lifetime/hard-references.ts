@@ -17,7 +17,7 @@ import { createExtraPuts } from './extra-puts.ts';
 import type { FileTracker } from './files.ts';
 import { type Incarnations, identify } from './incarnations.ts';
 import type { Reference } from './references.ts';
-import { familyOf, isWrapper, placeName, readFrame } from './sites.ts';
+import { callsCallbacks, familyOf, isWrapper, placeName, readFrame } from './sites.ts';
 import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {
@@ -63,8 +63,17 @@ export function createHardReferences(
     return incarnation.state === 'going' ? 0 : 1;
   }
 
-  /** The place that took or dropped, and its family, looking behind what hides it. */
+  /** The place that took or dropped, and its family. */
   function actor(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
+    const shown = behind(event, within);
+    if (within === undefined || !callsCallbacks(shown.code)) return shown;
+    // The callback ended with a jump to module_put(), which returns to what called the callback.
+    const code = placeOfCall(within);
+    return { code, family: familyOf(code, event.module) };
+  }
+
+  /** The same by call site and stack, looking behind what hides it. */
+  function behind(event: ModuleRefEvent, within: Call | undefined): { code: Code; family: Family } {
     const family = familyOf(event.callSite, event.module);
     if (family !== 'hidden' && !isWrapper(event.callSite)) return { code: event.callSite, family };
     const [frame, above] = callerFrames(event);

@@ -53,14 +53,6 @@ const INTERRUPT_JOINS: ReadonlySet<string> = new Set([
   'srcu_barrier',
 ]);
 
-/** Functions that call the items of a queue, or of a kthread worker. */
-const RUNS_ITEMS: ReadonlySet<string> = new Set(['process_one_work', 'kthread_worker_fn']);
-
-/** Is this what calls work items? */
-export function runsWorkItems(symbol: string): boolean {
-  return RUNS_ITEMS.has(bareSymbol(symbol));
-}
-
 /** Of these, what waits for a work item or a thread, and so sleeps. */
 export const WORK_JOINS: ReadonlySet<string> = new Set([...QUEUE_JOINS, ...THREAD_JOINS]);
 

@@ -12,8 +12,8 @@ import type { Call, CallTracker } from './calls.ts';
 import type { Change, Deferred, Incarnation, Unload } from './changes.ts';
 import type { DeferredClaims } from './deferred.ts';
 import type { Incarnations } from './incarnations.ts';
-import { type After, afterReturn, runsWorkItems, waitingFunctions } from './order.ts';
-import { bareSymbol, readFrame } from './sites.ts';
+import { type After, afterReturn, waitingFunctions } from './order.ts';
+import { bareSymbol, readFrame, runsWorkItems } from './sites.ts';
 import { isInTextOf, ownerNow } from './text-owner.ts';
 
 export interface Unloading {

@@ -97,6 +97,17 @@ test('a get and its put may come from different functions, tasks and contexts', 
   `);
 });
 
+test('a callback that ends with a jump to module_put() is who puts', () => {
+  expect(
+    findingsOf(`${load}
+      cat-20          2.0: module_get: foo call_site=misc_open refcnt=2
+      kworker/0:1-9   3.0: bar_work: (bar_work+0x0/0x40 [bar])
+      kworker/0:1-9   3.1: module_put: foo call_site=process_one_work refcnt=1
+      kworker/0:1-9   3.2: bar_work_ret: (worker_thread+0x10/0x20 <- bar_work)
+      cat-20          4.0: module_put: foo call_site=__fput refcnt=0`)[0],
+  ).toContain('foo: bar_work gave back a reference to foo that it never took');
+});
+
 test('a put that nobody took for steals a reference', () => {
   expect(
     story(`${load}

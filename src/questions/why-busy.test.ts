@@ -106,3 +106,16 @@ test('names with a dash are those with an underscore; the last load is meant', a
   expect(await at('5.5')).toMatchObject({ incarnation: 2, count: 0, atEnd: false });
   await expect(at('0.5')).rejects.toThrow('before the first event');
 });
+
+test('a module that somebody put too often is not to be unloaded', async () => {
+  const answer = await ask(
+    'm',
+    ...LOADED,
+    'cat-42 2 module_get: m call_site=misc_open refcnt=2',
+    'sh-43 3 module_put: m call_site=m_drop refcnt=1',
+    'cat-42 4 module_put: m call_site=__fput refcnt=0',
+  );
+  expect(answer.verdict).toBe('idle');
+  expect(answer.steps[0]).toMatch(/^Leave it alone and restart the machine/);
+  expect(answer.steps.join()).not.toContain('Try again');
+});

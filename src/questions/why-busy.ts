@@ -17,6 +17,9 @@ const RELEVANT: ReadonlySet<RuleId> = new Set([
   'forced-unload',
 ]);
 
+/** They leave the count lower than what is out. */
+const PUTS_TOO_MANY: ReadonlySet<RuleId> = new Set(['put-without-get', 'put-after-failed-get']);
+
 /** Held so much longer than the longest that came back, a reference is not on its way back. */
 const TIMES_LONGER = 20;
 
@@ -132,7 +135,12 @@ function stepsOf(
 ): string[] {
   const steps = new Set<string>();
   if (verdict === 'freed') return ['Nothing: it is gone.'];
-  if (verdict === 'idle') {
+  if (verdict === 'idle' && findings.some(({ rule }) => PUTS_TOO_MANY.has(rule))) {
+    steps.add(
+      'Leave it alone and restart the machine when you can: a put too many took a reference away, so rmmod may free it under its user, or crash on a count below zero.',
+    );
+    steps.add(`In the source: ${rules['put-without-get'].fix.text}`);
+  } else if (verdict === 'idle') {
     steps.add(`Try again: by this capture rmmod ${module} would be let in.`);
     steps.add(
       'If it is refused all the same, record again until after the refusal and ask about that capture.',
