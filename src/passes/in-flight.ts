@@ -37,7 +37,11 @@ export function calledFromSysfs(event: Event): boolean {
   return event.stack?.some((frame) => callsFromSysfs(readFrame(frame)?.symbol ?? '')) === true;
 }
 
-/** It returned while free_module() was at work: the text may have been freed afterwards. */
+/** Why a call that returned while free_module() was at work did no harm that was seen. */
+export const MEANWHILE =
+  'free_module() may have freed the text only after it had returned; nothing makes it wait for that';
+
+/** It returned after free_module() had begun, and before that was seen to be over. */
 export function returnedMeanwhile({ returned }: Call, { unload }: Freed): boolean {
   return returned !== undefined && returned.seq < (unload.done?.seq ?? 0);
 }

@@ -11,6 +11,7 @@ import {
   calledFromSysfs,
   type Freed,
   isWaitedFor,
+  MEANWHILE,
   oneMissing,
   returnedMeanwhile,
   unseenFlush,
@@ -165,7 +166,9 @@ export const earlyPut: Pass = {
             unsure ??
             (observed
               ? undefined
-              : `it returned before ${running ? 'free_module() did' : 'the text was freed'}, but nothing makes the free wait for that`),
+              : running
+                ? MEANWHILE
+                : 'it returned before the text was freed, but nothing makes the free wait for that'),
           overturnedBy: within.fault !== undefined ? undefined : 1,
           incarnation,
           title: `${callName(within)} dropped the last reference to its own module and ${running ? 'was still running' : 'had yet to return'} when ${running ? 'the text was freed' : 'the unload began'}`,

@@ -13,6 +13,7 @@ import {
   type Freed,
   isRunning,
   isWaitedFor,
+  MEANWHILE,
   oneMissing,
   returnedMeanwhile,
   runsAs,
@@ -175,11 +176,7 @@ function stillRunning(
     rule,
     severity: gap !== undefined ? 'note' : unsure === undefined && !meanwhile ? 'error' : 'warning',
     certainty: unsure !== undefined ? 'possible' : meanwhile ? 'predicted' : 'observed',
-    because:
-      unsure ??
-      (meanwhile
-        ? 'it returned before free_module() did, so the text may have been there yet; nothing makes the free wait for it'
-        : undefined),
+    because: unsure ?? (meanwhile ? MEANWHILE : undefined),
     overturnedBy:
       call.fault !== undefined || call.returned !== undefined
         ? undefined
