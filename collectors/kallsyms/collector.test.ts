@@ -41,7 +41,7 @@ test('/proc/modules gives a module its place, /proc/kallsyms its functions, each
       { address: '0xffffffffc040d040', size: 64, symbol: 'ml_ctx' },
       { address: '0xffffffffc040d080', size: 194, symbol: 'ml_getleak_release' },
       { address: '0xffffffffc040d142', size: 3810, symbol: 'ml_getleak_exit' },
-      { address: '0xffffffffc0412000', size: 4096, symbol: 'ml_getleak_init' },
+      // Not its init function, which kallsyms lists though its text is gone.
     ],
   });
   expect(events[1]).toMatchObject({ module: '9p', functions: [] });

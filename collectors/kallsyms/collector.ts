@@ -15,6 +15,7 @@
  */
 import type { Collector, Parser, Sink, Sniffed } from '../../src/model/collector.ts';
 import type { ModuleTextEvent } from '../../src/model/event.ts';
+import { goneFunctions, type Listed, LONGEST_FUNCTION } from '../init-functions.ts';
 
 //                   +- address        +- type   +- name              +- module
 const SYMBOL = /^([0-9a-f]{8,16}) ([A-Za-z]) ([^\t\n]+?)(?:\t\[([^\]\s]+)\])?$/;
@@ -32,8 +33,6 @@ const NAMELESS = /^\$|^__pfx_/;
 const NO_MODULE = /^(?:bpf|__builtin__.*)$/;
 /** What lies behind the last symbol of a module is not known to be its own beyond this page. */
 const PAGE = 1n << 12n;
-/** No function is longer. */
-const LONGEST = 1n << 16n;
 
 export const kallsyms: Collector = {
   name: 'kallsyms',
@@ -53,9 +52,8 @@ function sniff(head: string): Sniffed {
   return { declined: 'its addresses are hidden: read it as root, with kernel.kptr_restrict at most 1' };
 }
 
-interface Symbol {
-  readonly at: bigint;
-  readonly isText: boolean;
+interface Symbol extends Listed {
+  readonly address: bigint;
   readonly symbol: string;
 }
 
@@ -105,7 +103,15 @@ function createParser(sink: Sink): Parser {
           known = [];
           symbols.set(module, known);
         }
-        known.push({ at: BigInt(`0x${address}`), isText: TEXT.includes(type!), symbol: symbol! });
+        const whole = BigInt(`0x${address}`);
+        const at = Number(BigInt.asUintN(52, whole));
+        known.push({
+          address: whole,
+          at,
+          isText: TEXT.includes(type!),
+          isGlobal: type === 'T',
+          symbol: symbol!,
+        });
         return;
       }
       const [, name, size, place] = MODULE.exec(text) ?? [];
@@ -125,17 +131,18 @@ function createParser(sink: Sink): Parser {
 
 /** A function ends where the next symbol, of whatever kind, begins. */
 function functionsOf(symbols: readonly Symbol[]): ModuleTextEvent['functions'] {
-  const falling = [...symbols].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  const gone = goneFunctions(symbols);
+  const falling = symbols.filter((symbol) => !gone.has(symbol)).sort((a, b) => b.at - a.at);
   const functions: ModuleTextEvent['functions'][number][] = [];
   let next: bigint | undefined;
   let before: bigint | undefined;
-  for (const { at, isText, symbol } of falling) {
+  for (const { address: at, isText, symbol } of falling) {
     if (at !== before) next = before;
     before = at;
     // Of several names for one place the first stays: static functions come before their global aliases.
     if (!isText || NAMELESS.test(symbol) || functions.at(-1)?.address === hex(at)) continue;
     const size = (next ?? (at / PAGE + 1n) * PAGE) - at;
-    functions.push({ address: hex(at), size: Number(size < LONGEST ? size : LONGEST), symbol });
+    functions.push({ address: hex(at), size: Math.min(Number(size), LONGEST_FUNCTION), symbol });
   }
   return functions.reverse();
 }

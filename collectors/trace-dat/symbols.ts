@@ -1,5 +1,7 @@
 /** The kernel's symbols as the file brings them: /proc/kallsyms, read when recording ended. */
 
+import { goneFunctions, type Listed, LONGEST_FUNCTION } from '../init-functions.ts';
+
 export interface Symbols {
   /** The function that an address lies in. */
   find(high: number, low: number): Found | undefined;
@@ -22,21 +24,12 @@ const TEXT = new Set([0x74, 0x54, 0x77, 0x57, 0x69]);
 const GLOBAL = 0x54;
 /** Code that is no module's, though kallsyms says so in brackets. */
 const NO_MODULE = /^(?:bpf|__builtin__.*)$/;
-/** No function is longer: what is farther from any symbol lies in memory that has none. */
-const LONGEST_FUNCTION = 1 << 16;
 /** Behind the last symbol of a module its text may have ended and that of one unloaded since begun: on a new page. */
 const PAGE = 1 << 12;
 
 /** Kernel addresses differ in their low 52 bits only, and those fit a number. */
 export function addressKey(high: number, low: number): number {
   return (high & 0xfffff) * 2 ** 32 + low;
-}
-
-/** Symbols of one module that follow each other in memory. */
-interface Run {
-  readonly isText: boolean;
-  end: number;
-  readonly places: number[];
 }
 
 export function createSymbols(kallsyms: Buffer): Symbols {
@@ -78,40 +71,23 @@ export function createSymbols(kallsyms: Buffer): Symbols {
     order = Uint32Array.from(keys.keys());
     // Stable, so of several names for one place the first stays first, as the kernel has it.
     if (!sorted) order.sort((a, b) => keys[a]! - keys[b]! || a - b);
-    gone = initFunctions(ofModules.sort((a, b) => keys[a]! - keys[b]! || a - b));
+    gone = initFunctions(ofModules);
   }
 
-  /**
-   * ftrace keeps the names of a module's init functions, as T and after all others, when their text is freed; whatever
-   * is loaded there next would go by them. They lie by themselves: other text of the module does not.
-   */
   function initFunctions(ofModules: readonly number[]): Set<number> {
-    const runs = new Map<string, Run[]>();
+    const symbols = new Map<string, (Listed & { readonly place: number })[]>();
     for (const index of ofModules) {
       const place = places[index]!;
       const { module } = nameAt(place + 2);
       if (module === undefined || NO_MODULE.test(module)) continue;
-      const own = runs.get(module) ?? [];
-      runs.set(module, own);
-      const isText = TEXT.has(kallsyms[place]!);
-      const last = own.at(-1);
-      if (last === undefined || last.isText !== isText || keys[index]! - last.end >= LONGEST_FUNCTION) {
-        own.push({ isText, end: keys[index]!, places: [place] });
-        continue;
-      }
-      last.end = keys[index]!;
-      last.places.push(place);
+      const type = kallsyms[place]!;
+      const symbol = { at: keys[index]!, isText: TEXT.has(type), isGlobal: type === GLOBAL, place };
+      const own = symbols.get(module);
+      if (own === undefined) symbols.set(module, [symbol]);
+      else own.push(symbol);
     }
-    const found = new Set<number>();
-    for (const own of runs.values()) {
-      const texts = own.filter(({ isText }) => isText);
-      const first = Math.min(...texts.map(({ places }) => Math.min(...places)));
-      for (const { places } of texts) {
-        const isInit = !places.includes(first) && places.every((place) => kallsyms[place] === GLOBAL);
-        if (isInit) for (const place of places) found.add(place);
-      }
-    }
-    return found;
+    const all = [...symbols.values()].flatMap((own) => [...goneFunctions(own)]);
+    return new Set(all.map(({ place }) => place));
   }
 
   return {
