@@ -64,20 +64,26 @@ function inCallCutOff(ledger: Ledger, fault: FaultEvent, calls: readonly Call[])
 }
 
 export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): Finding {
+  const address = fault.at?.address ?? fault.address;
+  // A snapshot of its symbols may tell what was called there.
+  const fn = fault.at?.module === incarnation.module ? fault.at : undefined;
+  const where = fn?.symbol === undefined ? `at ${address}` : `in ${fn.symbol}()`;
   return makeFinding({
     rule: 'text-in-use',
     severity: unsure === undefined ? 'error' : 'warning',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     incarnation,
-    title: `${who(fault)} faulted at ${fault.at?.address ?? fault.address}, in the memory of ${incarnation.module}, which was gone`,
+    title: `${who(fault)} faulted ${where}, in the memory of ${incarnation.module}, which was gone`,
     detail: `The kernel reports: ${fault.message}. ${incarnation.initFailed ? `The init of ${incarnation.module} had failed. ` : ''}${incarnation.free === undefined ? `${incarnation.unload === undefined ? 'Its unload' : 'The end of its unload'} was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}${
       call === undefined
         ? `What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`
         : `The task was in ${callName(call)}, which had not returned when the trace ends.`
     }`,
     culprit:
-      call === undefined ? { event: fault } : { code: call.entry.fn, symbol: call.name, event: call.entry },
+      call === undefined
+        ? { event: fault, code: fn }
+        : { code: call.entry.fn, symbol: call.name, event: call.entry },
     evidence: [
       ...(call === undefined ? [] : [evidence(`${callName(call)} enters`, call.entry)]),
       ...(incarnation.unload === undefined ? [] : unloadBegins(incarnation.unload)),
