@@ -37,7 +37,7 @@ interface Unprobed extends Pick<Did, 'event'> {
 
 export const freeInInterrupt: Pass = {
   rule: 'free-in-interrupt',
-  needs: ['function_entry', 'function_return'],
+  needs: ['function_entry', 'function_return', 'kernel_fault'],
   needsContext: true,
   record: 'entry and return probes on the release methods, with trace_options irq-info',
   start(ledger, report) {
@@ -49,6 +49,8 @@ export const freeInInterrupt: Pass = {
     /** Calls that need no word: they left the rest to somebody else, or are told as what they called. */
     const explained = new WeakSet<Call>();
     const complaints: FaultEvent[] = [];
+    /** Those that a call explains. */
+    const told = new Set<FaultEvent>();
 
     function over(call: Call): void {
       const key = keyOf(call);
@@ -90,14 +92,9 @@ export const freeInInterrupt: Pass = {
       for (const [key, suspect] of suspects) {
         if (!isOurs(suspect.call)) continue;
         suspects.delete(key);
-        report(
-          toFinding(
-            ledger,
-            incarnation,
-            suspect,
-            complaints.find((fault) => isAbout(fault, suspect.call)),
-          ),
-        );
+        const complaint = complaints.find((fault) => isAbout(fault, suspect.call));
+        if (complaint !== undefined) told.add(complaint);
+        report(toFinding(ledger, incarnation, suspect, complaint));
       }
       for (const [key, found] of unprobed) {
         const { site, event } = found;
@@ -138,6 +135,10 @@ export const freeInInterrupt: Pass = {
       },
       end() {
         for (const incarnation of ledger.incarnations) judge(incarnation);
+        for (const fault of complaints) {
+          const site = isInterrupt(fault) && !told.has(fault) ? callerOf(fault) : undefined;
+          if (site !== undefined) report(byComplaint(ledger, site, fault));
+        }
       },
     };
   },
@@ -171,9 +172,9 @@ function* outwards(call: Call | undefined): Iterable<Call> {
 }
 
 /** The function of a module that called what `event` tells of, unless RCU called that function. */
-function callerOf({ kind, stack = [], ...event }: Did['event']): Code | undefined {
-  let site = kind === 'function_return' && 'caller' in event ? event.caller : undefined;
-  for (const text of stack) {
+function callerOf(event: Event): Code | undefined {
+  let site = event.kind === 'function_return' ? event.caller : undefined;
+  for (const text of event.stack ?? []) {
     const frame = readFrame(text);
     if (frame === undefined) continue;
     if (runsRcuCallbacks(frame.symbol)) return undefined;
@@ -261,6 +262,25 @@ function byCaller(ledger: Ledger, incarnation: Incarnation, { site, event }: Unp
     detail: `It called ${shownName(event)} in ${where} context on CPU ${event.cpu}, on top of ${taskOf(event)}. What destroys may sleep, and must not run there.`,
     culprit: { code: site, event },
     evidence: [evidence('frees memory', event)],
+  });
+}
+
+/** The kernel itself found it, and its stack says who had called what must not run there. */
+function byComplaint(ledger: Ledger, site: Code, fault: FaultEvent) {
+  const module = site.module!;
+  const incarnation = ledger.incarnations.findLast(
+    (each) => each.module === module && each.first.seq < fault.seq,
+  );
+  const reached = fault.at?.symbol === undefined ? '' : `, in ${fault.at.symbol}()`;
+  return makeFinding({
+    rule: 'free-in-interrupt',
+    severity: 'error',
+    certainty: 'observed',
+    incarnation: incarnation ?? { module, nth: 1 },
+    title: `the kernel complains of ${site.symbol}() in ${place(fault)}${reached}`,
+    detail: `It reports: ${fault.message}, on CPU ${fault.cpu}, on top of ${taskOf(fault)}. What destroys may sleep, and must not run there.`,
+    culprit: { code: site, event: fault },
+    evidence: [evidence(`the kernel complains: ${fault.message}`, fault)],
   });
 }
 
