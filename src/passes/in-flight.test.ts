@@ -52,6 +52,15 @@ test('a method of a sysfs file may take its own module', () => {
   ]);
 });
 
+test('so it may be where only its name tells what it is', () => {
+  expect(
+    findingsOf(`${load}
+      sh-20   2.1: module_get: foo call_site=level_store [foo] refcnt=2`),
+  ).toEqual([
+    '  -> note possible unprotected-get foo: level_store [foo] takes a reference to its own module while nobody holds it',
+  ]);
+});
+
 test('a last put from inside is in time where exit waits for its return', () => {
   const puts = `
       sh-9        2.0: module_get: foo call_site=foo_open [foo] refcnt=2

@@ -24,6 +24,8 @@ interface Reason {
   readonly certain: boolean;
   readonly text: string;
   readonly proof: readonly Evidence[];
+  /** It is this reference that stayed out, however pairs are read. */
+  readonly isThis?: true;
   /** The one that stayed out, where it is not the one that is unpaired. */
   readonly reference?: Reference;
   /** How many references it speaks of, when it does not speak of each by itself. */
@@ -113,6 +115,11 @@ function judge(
       : confirmed
         ? undefined
         : 'no refcnt was printed since; one unrecorded put would explain it');
+  // Given back by other tasks, or from elsewhere, any of them may be the one.
+  const isReading =
+    reason.isThis === undefined &&
+    reason.reference === undefined &&
+    site.puts > Math.max(site.sameTask, site.carried);
   const place = placeName(reference.taker);
   const others = [...incarnation.references.sites.values()]
     .flatMap((other) => [...other.open].slice(0, 3))
@@ -124,7 +131,7 @@ function judge(
     certainty: unsure === undefined ? 'observed' : 'possible',
     incarnation,
     title: `${place} took ${count === 1 ? 'a reference' : `${count} references`} to ${incarnation.module} that ${count === 1 ? 'was' : 'were'} never given back`,
-    detail: `${who(reference.get)} took it ${duration(ledger.now - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back.`,
+    detail: `${who(reference.get)} took it ${duration(ledger.now - reference.get.ts)} before the capture ends; ${reason.text}. Of ${site.gets} references taken there, ${site.puts} came back${isReading ? '; which of them, the order in which they did only suggests' : ''}.`,
     because: unsure,
     // A put that went unseen shows in the next refcnt, unless a get did too.
     overturnedBy: reason.certain && confirmed ? 2 : 1,
@@ -161,6 +168,7 @@ function whyLeaked(
   if (within?.returned !== undefined && failure !== undefined) {
     return {
       certain: true,
+      isThis: true,
       text: `${callName(within)} failed with ${failure} and kept it`,
       proof: [evidence(`fails with ${failure}`, within.returned)],
     };
@@ -168,6 +176,7 @@ function whyLeaked(
   if (missedBy !== undefined) {
     return {
       certain: true,
+      isThis: true,
       text: `${callName(missedBy)}, which gives it back elsewhere, returned in the same task without doing so`,
       proof: [
         evidence(`enters ${callName(missedBy)}`, missedBy.entry),
@@ -179,6 +188,7 @@ function whyLeaked(
     return {
       // Who cancels may be about to give it back.
       certain: ledger.now - carrier.cancelled.ts > AT_LEAST_NS,
+      isThis: true,
       text: `${carrierName(carrier)}, which gave back ${site.carried} others, was cancelled before it could`,
       proof: [
         evidence(`arms ${carrierName(carrier)}`, carrier.armed),

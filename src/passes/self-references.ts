@@ -2,6 +2,7 @@
 import type { Call } from '../lifetime/calls.ts';
 import type { Change, Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
+import type { Reference } from '../lifetime/references.ts';
 import { familyOf, placeName } from '../lifetime/sites.ts';
 import type { FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
@@ -45,7 +46,8 @@ export const unprotectedGet: Pass = {
         for (const { first, times } of bySite.values()) {
           const { incarnation, reference } = first;
           if (reference.within !== undefined && isWaitedFor(reference.within)) continue;
-          const unsure = doubt(ledger, incarnation, incarnation.first, reference.get);
+          const unsure =
+            doubt(ledger, incarnation, incarnation.first, reference.get) ?? drainedByName(reference);
           report(
             makeFinding({
               rule: 'unprotected-get',
@@ -69,6 +71,15 @@ export const unprotectedGet: Pass = {
     };
   },
 };
+
+/** As methods of files in sysfs are called; their callers tell only where they are recorded. */
+const SYSFS_METHOD = /_(?:store|show)$/;
+
+function drainedByName({ taker }: Reference): string | undefined {
+  return SYSFS_METHOD.test(taker.symbol ?? '')
+    ? 'by its name it is a method of a sysfs file, and to remove the file waits for that'
+    : undefined;
+}
 
 /** Puts of functions without a probe that are remembered: a module may come and go for ever. */
 const UNSEEN = 64;
