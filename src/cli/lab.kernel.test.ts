@@ -58,6 +58,11 @@ const crashing: Readonly<Record<string, readonly Expected[]>> = {
   'no-owner': [error('text-in-use', 'teach_no_owner')],
 };
 
+/** Where the race did not fire and the guest lives on, it is predicted. */
+const lucky: Readonly<Record<string, readonly Expected[]>> = {
+  'text-in-use-rcu': [warning('text-in-use', 'teach_rcu')],
+};
+
 /** Those that are told without a probe on a function of the module: each takes bpftrace half a minute to begin. */
 const withEventsAlone = ['put-without-get', 'put-after-failed-get'];
 
@@ -116,7 +121,8 @@ describe(`Linux ${kernel}`, () => {
 
     test.for(Object.entries(crashing))('%s is found', async ([job, expected], { skip }) => {
       const alone = boot(kernel, recorder, [job], true);
-      await expectFindings(alone, job, expected, skip);
+      const survived = existsSync(join(alone.folder(job), 'dmesg.txt'));
+      await expectFindings(alone, job, (survived ? lucky[job] : undefined) ?? expected, skip);
       alone.remove();
     });
   });
