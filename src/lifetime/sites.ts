@@ -95,6 +95,32 @@ export function runsRcuCallbacks(symbol: string): boolean {
   return RCU.test(bareSymbol(symbol));
 }
 
+/** Functions that call the items of a queue, or of a kthread worker. */
+const RUNS_ITEMS: ReadonlySet<string> = new Set(['process_one_work', 'kthread_worker_fn']);
+
+/** Is this what calls work items? */
+export function runsWorkItems(symbol: string): boolean {
+  return RUNS_ITEMS.has(bareSymbol(symbol));
+}
+
+/** What calls timers, as `timer_list` and `hrtimer` have them. */
+const RUNS_TIMERS = /^(?:call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|__run_hrtimer)$/;
+
+/** Does this function only call callbacks, so that what is taken or dropped from there, one of them takes or drops? */
+export function callsCallbacks({ symbol, module }: Code): boolean {
+  if (symbol === undefined || module !== undefined) return false;
+  return runsWorkItems(symbol) || runsRcuCallbacks(symbol) || RUNS_TIMERS.test(bareSymbol(symbol));
+}
+
+/** What calls the methods of a file in sysfs; removing the file waits for them, and freeing a module removes its files. */
+const SYSFS =
+  /^(?:kernfs_(?:fop_(?:read|write)(?:_iter)?|seq_show)|sysfs_kf_\w+|(?:param|module|dev|kobj|class|drv|bus)_attr_(?:show|store))$/;
+
+/** Do these functions call a method of a file in sysfs? */
+export function callsFromSysfs(symbol: string): boolean {
+  return SYSFS.test(bareSymbol(symbol));
+}
+
 const familyCache = new WeakMap<Code, Map<string, Family>>();
 
 /** What kind of taker or dropper `site` is for `module`. */
@@ -155,32 +181,6 @@ export function placeName(code: Code): string {
 //                       +- address        +- function                +- offset +- module
 const FRAME =
   /^(?:[0-9a-f]{8,16} )?(?![0-9a-f]{8,16}$)([A-Za-z_][\w.]*)(?:\+(?:0x)?[0-9a-f]+)?(?:\/0x[0-9a-f]+)?(?: \[([^\]]+)\])?/;
-
-/** Functions that call the items of a queue, or of a kthread worker. */
-const RUNS_ITEMS: ReadonlySet<string> = new Set(['process_one_work', 'kthread_worker_fn']);
-
-/** Is this what calls work items? */
-export function runsWorkItems(symbol: string): boolean {
-  return RUNS_ITEMS.has(bareSymbol(symbol));
-}
-
-/** What calls timers, as `timer_list` and `hrtimer` have them. */
-const RUNS_TIMERS = /^(?:call_timer_fn|expire_timers|__run_timers|__hrtimer_run_queues|__run_hrtimer)$/;
-
-/** Does this function only call callbacks, so that a reference taken or dropped from there is one's of them? */
-export function callsCallbacks({ symbol, module }: Code): boolean {
-  if (symbol === undefined || module !== undefined) return false;
-  return runsWorkItems(symbol) || runsRcuCallbacks(symbol) || RUNS_TIMERS.test(bareSymbol(symbol));
-}
-
-/** What calls the methods of a file in sysfs; removing the file waits for them, and freeing a module removes its files. */
-const SYSFS =
-  /^(?:kernfs_(?:fop_(?:read|write)(?:_iter)?|seq_show)|sysfs_kf_\w+|(?:param|module|dev|kobj|class|drv|bus)_attr_(?:show|store))$/;
-
-/** Do these functions call a method of a file in sysfs? */
-export function callsFromSysfs(symbol: string): boolean {
-  return SYSFS.test(bareSymbol(symbol));
-}
 
 /** A line of a stack, as ftrace (`foo+0x1/0x2 [m]`), perf and bpftrace (`ffffffffc0000000 foo+17`) print it;
  *  undefined where only an address is known. */

@@ -135,10 +135,13 @@ export const freeInInterrupt: Pass = {
       },
       end() {
         for (const incarnation of ledger.incarnations) judge(incarnation);
+        const stopped = new Map<string, { site: Code; fault: FaultEvent }>();
         for (const fault of complaints) {
-          const site = isInterrupt(fault) && !told.has(fault) ? callerOf(fault) : undefined;
-          if (site !== undefined) report(byComplaint(ledger, site, fault));
+          const site = isStoppedFree(fault) && !told.has(fault) ? callerOf(fault) : undefined;
+          // Two files may hold the same report.
+          if (site !== undefined) stopped.set(`${site.module} ${site.symbol}`, { site, fault });
         }
+        for (const { site, fault } of stopped.values()) report(byComplaint(ledger, site, fault));
       },
     };
   },
@@ -189,6 +192,11 @@ function isAbout({ stack = [] }: FaultEvent, call: Call): boolean {
   const frames = stack.map((frame) => bareSymbol(readFrame(frame)?.symbol ?? ''));
   const at = frames.indexOf(call.name);
   return at >= 0 && frames.slice(at).some((frame) => BELOW_IS_INTERRUPTED.test(frame));
+}
+
+/** Was it freeing in an interrupt? What merely slept there need not have destroyed anything. */
+function isStoppedFree(fault: FaultEvent): boolean {
+  return isInterrupt(fault) && deedOf(bareSymbol(fault.at?.symbol ?? ''), fault.context) === 'frees';
 }
 
 /** Why what is seen to be done after the entry of `call` need not have been done in it. */
@@ -271,13 +279,12 @@ function byComplaint(ledger: Ledger, site: Code, fault: FaultEvent) {
   const incarnation = ledger.incarnations.findLast(
     (each) => each.module === module && each.first.seq < fault.seq,
   );
-  const reached = fault.at?.symbol === undefined ? '' : `, in ${fault.at.symbol}()`;
   return makeFinding({
     rule: 'free-in-interrupt',
     severity: 'error',
     certainty: 'observed',
     incarnation: incarnation ?? { module, nth: 1 },
-    title: `the kernel complains of ${site.symbol}() in ${place(fault)}${reached}`,
+    title: `the kernel complains of ${site.symbol}() in ${place(fault)}, which called ${fault.at!.symbol}()`,
     detail: `It reports: ${fault.message}, on CPU ${fault.cpu}, on top of ${taskOf(fault)}. What destroys may sleep, and must not run there.`,
     culprit: { code: site, event: fault },
     evidence: [evidence(`the kernel complains: ${fault.message}`, fault)],

@@ -22,13 +22,12 @@ export function isRunning(ledger: Ledger, call: Call, incarnation: Incarnation):
 }
 
 /**
- * Before the text goes, an unload waits for what runs in interrupts, with synchronize_rcu() in free_module(), and for methods
- * of files in sysfs, which are drained when the files are removed.
+ * Before the text goes, an unload waits for what runs in interrupts, with synchronize_rcu() in free_module(), and for
+ * methods of files in sysfs, which are drained when the files are removed.
  */
-export function isWaitedFor(call: Call): boolean {
-  return (
-    isInterrupt(call.entry) || calledFromSysfs(call.returned ?? call.entry) || calledFromSysfs(call.entry)
-  );
+export function isWaitedFor({ entry, returned }: Call): boolean {
+  if (isInterrupt(entry) || calledFromSysfs(entry)) return true;
+  return returned !== undefined && calledFromSysfs(returned);
 }
 
 /** As far as `event`, which is in module text, tells who called it. */
@@ -39,7 +38,7 @@ export function calledFromSysfs(event: Event): boolean {
 
 /** Why a call that returned while free_module() was at work did no harm that was seen. */
 export const MEANWHILE =
-  'free_module() may have freed the text only after it had returned; nothing makes it wait for that';
+  'free_module() may have freed the text only after it had returned; nothing recorded makes it wait for that';
 
 /** It returned after free_module() had begun, and before that was seen to be over. */
 export function returnedMeanwhile({ returned }: Call, { unload }: Freed): boolean {
