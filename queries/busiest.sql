@@ -20,11 +20,12 @@ JOIN kinds AS k ON k.id = s.kind
 JOIN codes AS c ON c.id = s.code
 JOIN (
   SELECT iif(
-    sum(clock IN ('ticks', 'none')) = 0 AND max(last_ns) > min(first_ns),
-    (max(last_ns) - min(first_ns)) / 1e9,
+    sum(clock IN ('ticks', 'none')) = 0 AND max(last_ns) > began,
+    (max(last_ns) - began) / 1e9,
     NULL
   ) AS seconds
-  FROM inputs
+  -- Of what the store still holds.
+  FROM inputs, (SELECT coalesce((SELECT ns FROM let_go), (SELECT min(first_ns) FROM inputs)) AS began)
 ) AS span
 WHERE k.name IN ('module_get', 'module_put')
   AND (:module IS NULL OR s.module = :module)

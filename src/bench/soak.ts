@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,6 +25,7 @@ const USAGE = `Usage: npm run soak -- [options]
 
   --hours N    as many events as come in so long at ${PER_SECOND / 1000} k events/s (default: 2)
   --db         keep a store meanwhile
+  --retain T   and let it go of what is older, by the clock of these events
   --growth MB  as much more at the end than after the first ${WARM_UP / 1e6} M events is too much (default: ${GROWTH_MB})
 `;
 
@@ -32,6 +33,7 @@ const { values } = parseArgs({
   options: {
     hours: { type: 'string', default: '2' },
     db: { type: 'boolean', default: false },
+    retain: { type: 'string' },
     growth: { type: 'string', default: `${GROWTH_MB}` },
     help: { type: 'boolean', default: false },
   },
@@ -77,7 +79,10 @@ else {
   const folder = mkdtempSync(join(tmpdir(), 'modlife-soak-'));
   try {
     const events = Number(values.hours) * 3600 * PER_SECOND;
-    const taken = await soak(events, values.db ? ['--db', join(folder, 'soak.db')] : []);
+    const db = join(folder, 'soak.db');
+    const retain = values.retain === undefined ? [] : ['--retain', values.retain];
+    const taken = await soak(events, values.db ? ['--db', db, ...retain] : []);
+    if (values.db) stdout.write(`the store has ${(statSync(db).size / 1e6).toFixed(0)} MB\n`);
     const warm = taken.slice(Math.min(LOOKS / 2, Math.ceil((LOOKS * WARM_UP) / events)));
     // The lowest of each end, for garbage that waits to be collected is no growth.
     const lowest = (part: readonly number[]) => Math.min(...part);

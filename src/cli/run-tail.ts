@@ -36,6 +36,8 @@ interface TailCommand {
   readonly boot?: string | undefined;
   /** Keep a store there, and go on with what is in it. */
   readonly db?: string | undefined;
+  /** Seconds that it holds whole. */
+  readonly retain?: number | undefined;
   readonly format: string | undefined;
   readonly onlyNew: boolean | undefined;
   readonly verbose: boolean;
@@ -158,10 +160,11 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
 }
 
 /** Loaded when needed: SQLite is native code. */
-async function openKeeper(db: string, { path, boot }: TailCommand): Promise<LiveKeeper> {
+async function openKeeper(db: string, { path, boot, retain }: TailCommand): Promise<LiveKeeper> {
   const { keepLive } = await import('../pipeline/keep-live.ts');
-  if (boot !== undefined) return keepLive(db, `this machine, boot ${boot}`, false);
+  const held = retain === undefined ? undefined : retain * 1e9;
+  if (boot !== undefined) return keepLive(db, `this machine, boot ${boot}`, false, held);
   refuseInput(db, [path]);
   const isFile = isReadAgain(path);
-  return keepLive(db, isFile ? realpathSync(path) : path, isFile);
+  return keepLive(db, isFile ? realpathSync(path) : path, isFile, held);
 }

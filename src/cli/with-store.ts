@@ -25,13 +25,18 @@ export async function withStore<T>(
   return withAnalyzedStore(paths, options, io, (store) => work(store));
 }
 
-/** As `withStore`, for a question that also needs the ledger; a store given is read for it once more. */
+/** As `withStore`, for a question that also needs the ledger; a store given is read for it, too. */
 export async function withAnalyzedStore<T>(
   paths: readonly string[],
   options: Options,
   io: Io,
   work: (store: Store, analysis: Analysis) => T | Promise<T>,
 ): Promise<T> {
+  const kept = keptStore(paths);
+  if (kept !== undefined) {
+    const analysis = await read(paths, options, io);
+    return using(kept, (store) => work(store, analysis));
+  }
   return inTemporaryFolder(async (folder) => {
     const db = join(folder, 'modlife.db');
     const analysis = await read(paths, { ...options, db }, io);

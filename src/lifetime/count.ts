@@ -29,6 +29,8 @@ export interface Count {
   readonly agreed: ModuleRefEvent | undefined;
   /** Does `refcnt`, printed by a put, show that it gave back something that was counted? */
   gaveBackCounted(put: ModuleRefEvent, base: number): boolean;
+  /** A reference is out whose get is not to be checked: what was printed then is long past. */
+  carried(): void;
   /** The load was seen: nothing can be out but what the loader holds itself. */
   loaded(): void;
   /** Our count changes by `step`; `base` is what the kernel adds: 1 live, 2 while init runs, 0 while going. */
@@ -69,6 +71,9 @@ export function createCount(): Count {
     },
     gaveBackCounted(put, base) {
       return !perCpu && base > 0 && put.refcnt >= base + users;
+    },
+    carried() {
+      users++;
     },
     loaded() {
       known = true;

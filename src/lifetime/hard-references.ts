@@ -7,6 +7,7 @@ import type {
   FunctionReturnEvent,
   ModuleRefEvent,
 } from '../model/event.ts';
+import type { PastReference } from '../model/past.ts';
 import type { Family } from '../model/standing.ts';
 import { moduleArgument, returnValue } from './arguments.ts';
 import { type Call, type CallTracker, isPrintedAs, placeOf } from './calls.ts';
@@ -21,6 +22,8 @@ import { callsCallbacks, familyOf, isWrapper, placeName, readFrame } from './sit
 import { nearestAbove, ownerNow } from './text-owner.ts';
 
 export interface HardReferences {
+  /** This reference was taken before anything else that is told, and is still out. */
+  carried(reference: PastReference): void;
   event(event: ModuleRefEvent): void;
   /** A timer or work item that may give something back. */
   deferred(event: DeferredEvent): void;
@@ -158,6 +161,16 @@ export function createHardReferences(
       if (justTaken.size >= TASKS) justTaken.clear();
       justTaken.set(placeOf(event), { incarnation, reference });
     }
+    tell({ type: 'taken', incarnation, reference, usersBefore });
+  }
+
+  function carried({ get, family, taker }: PastReference): void {
+    const incarnation = incarnations.of(get.module, get, true);
+    incarnation.gets++;
+    const usersBefore = incarnation.count.users;
+    incarnation.count.carried();
+    const code = taker?.symbol === undefined ? actor(get, undefined).code : place(taker.symbol, taker.module);
+    const reference = incarnation.references.take(get, code, family, undefined);
     tell({ type: 'taken', incarnation, reference, usersBefore });
   }
 
@@ -310,6 +323,7 @@ export function createHardReferences(
 
   return {
     event: reference,
+    carried,
     deferred: (event) => carriers.event(event, takenWithin),
     attempted: (event) => attempts.set(placeOf(event), event),
     attemptReturned(event) {

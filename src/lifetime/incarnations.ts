@@ -1,11 +1,14 @@
 /** Every load of every module: the same name loaded again is another incarnation. */
 import type { Event, FunctionEntryEvent, ModuleLoadEvent } from '../model/event.ts';
+import type { PastModule } from '../model/past.ts';
 import { moduleAddress } from './arguments.ts';
 import type { Change, Incarnation } from './changes.ts';
 import { createCount } from './count.ts';
 import { createReferenceBook } from './references.ts';
 
 export interface Incarnations {
+  /** Loads that began before anything is told. */
+  goOnFrom(modules: readonly PastModule[]): void;
   readonly all: readonly Incarnation[];
   /** The latest incarnation of each name, freed or not. */
   readonly current: ReadonlyMap<string, Incarnation>;
@@ -31,32 +34,36 @@ export function createIncarnations(tell: (change: Change) => void): Incarnations
   let count = 0;
   const current = new Map<string, Incarnation>();
 
+  function begin(id: number, module: string, nth: number, first: Event): Incarnation {
+    const incarnation: Incarnation = {
+      id,
+      module,
+      nth,
+      first,
+      last: first,
+      state: 'live',
+      count: createCount(),
+      references: createReferenceBook(),
+      gets: 0,
+      puts: 0,
+      maxRefcnt: undefined,
+      load: undefined,
+      initDone: undefined,
+      free: undefined,
+      unload: undefined,
+      initFailed: false,
+      address: undefined,
+      gaps: [],
+    };
+    all.push(incarnation);
+    current.set(module, incarnation);
+    return incarnation;
+  }
+
   function of(module: string, event: Event, fresh: boolean): Incarnation {
     let incarnation = current.get(module);
-    if (incarnation === undefined || (incarnation.state === 'freed' && fresh)) {
-      incarnation = {
-        id: ++count,
-        module,
-        nth: incarnation === undefined ? 1 : incarnation.nth + 1,
-        first: event,
-        last: event,
-        state: 'live',
-        count: createCount(),
-        references: createReferenceBook(),
-        gets: 0,
-        puts: 0,
-        maxRefcnt: undefined,
-        load: undefined,
-        initDone: undefined,
-        free: undefined,
-        unload: undefined,
-        initFailed: false,
-        address: undefined,
-        gaps: [],
-      };
-      all.push(incarnation);
-      current.set(module, incarnation);
-    }
+    if (incarnation === undefined || (incarnation.state === 'freed' && fresh))
+      incarnation = begin(++count, module, (incarnation?.nth ?? 0) + 1, event);
     incarnation.last = event;
     return incarnation;
   }
@@ -78,6 +85,18 @@ export function createIncarnations(tell: (change: Change) => void): Incarnations
     current,
     of,
     retire,
+    goOnFrom(modules) {
+      for (const { module, id, nth, first, free, ended, maxRefcnt } of modules) {
+        const incarnation = begin(id, module, nth, first);
+        count = Math.max(count, id);
+        incarnation.free = free;
+        incarnation.maxRefcnt = maxRefcnt ?? undefined;
+        if (ended) {
+          incarnation.state = 'freed';
+          retire(incarnation);
+        }
+      }
+    },
     loaded(event) {
       const before = current.get(event.module);
       // References taken while the loader still sets it up come before module_load; a capture that lost the free

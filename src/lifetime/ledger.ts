@@ -12,6 +12,7 @@ import type {
   HungTaskEvent,
   Nanoseconds,
 } from '../model/event.ts';
+import type { Past } from '../model/past.ts';
 import { moduleArgument } from './arguments.ts';
 import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
@@ -22,18 +23,14 @@ import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
 import { createIncarnations, identify } from './incarnations.ts';
 import { type Deed, deedOf, isInterrupt } from './interrupts.ts';
+import { createLosses, type Loss } from './losses.ts';
 import { createSymbols } from './symbols.ts';
 import { isInTextOf, mayBeModuleText, ownerNow } from './text-owner.ts';
 import { createUnloading } from './unloading.ts';
 
-export interface Loss {
-  readonly lost: Lost;
-  readonly input: number;
-  /** The event read last before the loss was told; undefined at the start of the capture. */
-  readonly after: Event | undefined;
-}
-
 export interface Ledger {
+  /** Before anything else: what is told goes on after this. */
+  goOnFrom(past: Past): void;
   event(event: Event): void;
   lost(lost: Lost, input: number): void;
   /** The capture ended, at `ts` if other records show that it ran longer. Unloads under way stay so. */
@@ -79,7 +76,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const unloading = createUnloading(incarnations, calls, deferred, callbacks, tell);
   /** How deep each task is in the kobject core's destruction of an object. */
   const releasing = new Map<string | number, number>();
-  const losses: Loss[] = [];
+  const losses = createLosses();
   let last: Event | undefined;
   let ended = 0;
 
@@ -145,7 +142,9 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     incarnations: incarnations.all,
     calls,
     files,
-    losses,
+    get losses() {
+      return losses.all;
+    },
     get underWay() {
       return unloading.underWay;
     },
@@ -161,6 +160,12 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     inTextOf: (call, incarnation) => isInTextOf(call, incarnation, incarnation.unload, incarnations.all),
     orderedBefore: unloading.orderedBefore,
     mayBeFlushed: unloading.mayBeFlushed,
+
+    goOnFrom({ events, modules, references: out }) {
+      losses.add({ count: events, where: 'let-go', line: 0 }, 0, undefined);
+      incarnations.goOnFrom(modules);
+      for (const reference of out) references.carried(reference);
+    },
 
     event(told) {
       const event = symbols.resolve(told);
@@ -212,9 +217,8 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     },
 
     lost(lost, input) {
-      const loss: Loss = { lost, input, after: last };
-      losses.push(loss);
-      tell({ type: 'lost', ...loss });
+      losses.add(lost, input, last);
+      tell({ type: 'lost', lost, input, after: last });
     },
 
     end(ts = 0) {

@@ -1,5 +1,6 @@
 /** What all loads of a module took and gave back together: loads that were forgotten, and those that are remembered. */
 
+import type { Past } from '../model/past.ts';
 import type { Family } from '../model/standing.ts';
 import type { Incarnation } from './changes.ts';
 import { placeName } from './sites.ts';
@@ -32,6 +33,8 @@ export interface ModuleTotals {
 }
 
 export interface Totals {
+  /** What is counted goes on after this. @param remembered the loads that are known of it */
+  goOnFrom(past: Past, remembered: readonly Incarnation[]): void;
   /** `incarnation` is about to be forgotten. */
   forget(incarnation: Incarnation): void;
   /** By module, in the order in which they were first mentioned. */
@@ -41,6 +44,15 @@ export interface Totals {
 export function createTotals(): Totals {
   const forgotten = new Map<string, ModuleTotals>();
   return {
+    goOnFrom({ modules }, remembered) {
+      const before = new Map(modules.map((past) => [past.module, past]));
+      for (const incarnation of remembered) {
+        const totals = totalsOf(forgotten, incarnation);
+        const { gets, puts } = before.get(incarnation.module)!;
+        totals.gets += gets;
+        totals.puts += puts;
+      }
+    },
     forget: (incarnation) => add(forgotten, incarnation),
     of(remembered) {
       const all = new Map([...forgotten].map(([module, totals]) => [module, copy(totals)]));
@@ -50,8 +62,8 @@ export function createTotals(): Totals {
   };
 }
 
-function add(all: Map<string, ModuleTotals>, incarnation: Incarnation): void {
-  const { module, gets, puts, maxRefcnt, initDone, references } = incarnation;
+function totalsOf(all: Map<string, ModuleTotals>, incarnation: Incarnation): ModuleTotals {
+  const { module } = incarnation;
   let totals = all.get(module);
   if (totals === undefined) {
     totals = {
@@ -66,7 +78,13 @@ function add(all: Map<string, ModuleTotals>, incarnation: Incarnation): void {
     };
     all.set(module, totals);
   }
-  totals.incarnations++;
+  return totals;
+}
+
+function add(all: Map<string, ModuleTotals>, incarnation: Incarnation): void {
+  const { nth, gets, puts, maxRefcnt, initDone, references } = incarnation;
+  const totals = totalsOf(all, incarnation);
+  totals.incarnations = Math.max(totals.incarnations, nth);
   totals.gets += gets;
   totals.puts += puts;
   totals.last = incarnation;

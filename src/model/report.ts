@@ -172,6 +172,13 @@ export const reportSchema = z.object({
   modules: z.array(moduleSchema),
   unloads: z.array(unloadSchema).describe('the latest, with soft references outstanding and without'),
   unloads_omitted: z.number().int().optional().describe('older ones that are not listed'),
+  let_go: z
+    .object({
+      events: z.number().int(),
+      until_ns: z.number().describe('time of the last of them'),
+    })
+    .optional()
+    .describe('the oldest events, which the store has no more: what they showed was judged before'),
   passes: z.array(z.object({ rule: z.enum(ruleIds), ran: z.boolean(), because: z.string().optional() })),
   findings: z.array(findingSchema),
   suppressions: z

@@ -108,16 +108,16 @@ export function doubt(
   from: Event,
   to: Event | undefined,
 ): string | undefined {
-  for (const { lost, after } of ledger.losses) {
+  for (const { lost, since, after } of ledger.losses) {
     const count = lost.count === undefined ? 'events' : `${lost.count} events`;
     if (lost.where === 'anywhere') return `the tracer lost ${count} and does not say where`;
-    if (lost.where === 'head') {
-      if (incarnation.load === undefined)
-        return `the oldest ${count} were overwritten before the trace was read`;
+    if (lost.where === 'head' || lost.where === 'let-go') {
+      const became =
+        lost.where === 'head' ? 'overwritten before the trace was read' : 'let go of by the store';
+      if (incarnation.load === undefined) return `the oldest ${count} were ${became}`;
       continue;
     }
-    const told = after?.seq ?? 0;
-    if (told >= from.seq && (to === undefined || told <= to.seq)) {
+    if ((after?.seq ?? 0) >= from.seq && (to === undefined || (since?.seq ?? 0) <= to.seq)) {
       return `${count} were lost${onCpu(lost)} before line ${lost.line}`;
     }
   }

@@ -1,6 +1,6 @@
 import type { Incarnation } from '../lifetime/changes.ts';
 import type { Gap } from '../lifetime/count.ts';
-import type { Loss } from '../lifetime/ledger.ts';
+import type { Loss } from '../lifetime/losses.ts';
 import type { Event } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { evidence, makeFinding, onCpu } from './make-finding.ts';
@@ -17,9 +17,11 @@ export const traceGap: Pass = {
         if (change.type === 'gap') report(missing(change.incarnation, change.gap));
       },
       end() {
-        const first = ledger.losses[0];
-        const at = first?.after ?? ledger.incarnations[0]?.first;
-        if (first !== undefined && at !== undefined) report(told(ledger.losses, first, at));
+        // What a store let go of was judged before.
+        const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go');
+        const first = losses[0];
+        const at = first?.since ?? ledger.incarnations[0]?.first;
+        if (first !== undefined && at !== undefined) report(told(losses, first, at));
       },
     };
   },
@@ -46,20 +48,22 @@ function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
   const known = losses.reduce((sum, { lost }) => sum + (lost.count ?? 0), 0);
   const uncounted = losses.some(({ lost }) => lost.count === undefined);
   const count = known === 0 ? 'events' : `${uncounted ? 'at least ' : ''}${known} events`;
-  const places: Record<Loss['lost']['where'], string> = {
-    before: `${onCpu(first.lost).trimStart()} before line ${first.lost.line}`.trimStart(),
-    head: 'overwritten before the trace was read',
-    anywhere: 'at places the tracer does not tell',
-  };
-  const again = losses.length === 1 ? '' : ` and at ${losses.length - 1} other places`;
+  const times = losses.reduce((sum, loss) => sum + loss.times, 0);
+  const again = times === 1 ? '' : ` and at ${times - 1} other places`;
   return makeFinding({
     rule: 'trace-gap',
     severity: 'note',
     certainty: 'observed',
     incarnation: { module: '*', nth: 0 },
-    title: `${count} were lost: ${places[first.lost.where]}${again}`,
+    title: `${count} were lost: ${placeOf(first.lost)}${again}`,
     detail: 'No verdict that a lost event could overturn is given as more than possible.',
     culprit: { event: at },
     evidence: [evidence('the event read last before the first loss', at)],
   });
+}
+
+function placeOf(lost: Loss['lost']): string {
+  if (lost.where === 'head') return 'overwritten before the trace was read';
+  if (lost.where === 'anywhere') return 'at places the tracer does not tell';
+  return `${onCpu(lost).trimStart()} before line ${lost.line}`.trimStart();
 }

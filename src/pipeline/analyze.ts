@@ -3,6 +3,7 @@ import type { Change } from '../lifetime/changes.ts';
 import type { Bad } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
+import type { Past } from '../model/past.ts';
 import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
 import { isStore } from '../store/is-store.ts';
@@ -61,8 +62,13 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions 
         : await read(paths, engine, options, keeper);
     // Asked for a moment within the capture, it ends there.
     engine.end(options.until === undefined ? Math.max(0, ...inputs.map(({ end }) => end ?? 0)) : undefined);
-    const report = toReport(engine, inputs);
-    keeper?.finish(engine.ledger, report, bad);
+    const now = toReport(engine, inputs);
+    // Of a store that let go of events, who had them all knew better.
+    const report =
+      engine.past === undefined
+        ? now
+        : { ...engine.past.report, let_go: now.let_go, findings: now.findings, summary: now.summary };
+    keeper?.finish(engine, report, bad);
     return { report, engine, bad };
   } finally {
     keeper?.close();
@@ -137,6 +143,8 @@ async function replay(
   ]);
   const store = openStore(path);
   try {
+    const past = store.past();
+    if (past !== undefined) goOnFrom(past, path, engine, options);
     let batch: Event[] = [];
     replayStore(
       store,
@@ -157,6 +165,22 @@ async function replay(
   }
 }
 
+function goOnFrom(past: Past, path: string, engine: Engine, { db, until }: AnalyzeOptions): void {
+  if (until !== undefined && until < past.ns)
+    throw new UserError(
+      'usage',
+      `${path} has let go of what was before ${past.ns / 1e9} s`,
+      'ask for a later moment',
+    );
+  if (db !== undefined)
+    throw new UserError(
+      'usage',
+      `${path} has let go of its oldest events, which a new store would not tell`,
+      'copy the file',
+    );
+  engine.goOnFrom(past, true);
+}
+
 export function toReport(engine: Engine, inputs: readonly InputSummary[]): Report {
   const findings = [...engine.findings].sort(byWeight);
   const count = (severity: Finding['severity']) =>
@@ -168,6 +192,9 @@ export function toReport(engine: Engine, inputs: readonly InputSummary[]): Repor
     modules: engine.modules(),
     unloads: engine.unloads(),
     ...(engine.unloadsOmitted === 0 ? {} : { unloads_omitted: engine.unloadsOmitted }),
+    ...(engine.past === undefined
+      ? {}
+      : { let_go: { events: engine.past.events, until_ns: engine.past.ns } }),
     passes: engine.passes(),
     findings,
     summary: { error: count('error'), warning: count('warning'), note: count('note') },

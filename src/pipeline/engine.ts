@@ -4,6 +4,7 @@ import { createLedger, type Ledger } from '../lifetime/ledger.ts';
 import { createTotals, type ModuleTotals } from '../lifetime/totals.ts';
 import { createUnloadAccounts } from '../lifetime/unloads.ts';
 import type { EventKind, Nanoseconds } from '../model/event.ts';
+import type { Past } from '../model/past.ts';
 import type { Finding, ModuleSummary, Report, UnloadSummary } from '../model/report.ts';
 import { passes } from '../passes/index.ts';
 import type { RunningPass } from '../passes/pass.ts';
@@ -11,12 +12,18 @@ import type { Item } from './settle.ts';
 
 export interface Engine {
   readonly ledger: Ledger;
+  /** Before anything is fed: what is fed goes on where events were let go of.
+   *  @param ended what is fed is all there was, so that even what held only at its end does */
+  goOnFrom(past: Past, ended: boolean): void;
+  readonly past: Past | undefined;
   /** Numbers the event. */
   feed(item: Item, input: number): void;
   /** @param ts time of the last record, ours or not */
   end(ts?: Nanoseconds): void;
   /** In the order they became certain. */
   readonly findings: readonly Finding[];
+  /** Of them, what holds because the capture ended. */
+  readonly atEnd: ReadonlySet<Finding>;
   /** Which rules could be asked, and of those that could not, why. */
   passes(): Report['passes'];
   modules(): ModuleSummary[];
@@ -35,6 +42,10 @@ export interface EngineOptions {
 
 export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engine {
   const findings: Finding[] = [];
+  let atEnd: ReadonlySet<Finding> = new Set();
+  let past: Past | undefined;
+  /** Fingerprints of what was found with the events that are gone. */
+  const found = new Set<string>();
   const seen = new Set<EventKind>();
   /** Of which some tell where they ran. */
   const placed = new Set<EventKind>();
@@ -49,6 +60,8 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     onChange?.(change);
   });
   function report(finding: Finding): void {
+    // It was known better then.
+    if (past !== undefined && seq <= past.judged && found.has(finding.fingerprint)) return;
     findings.push(finding);
     onFinding?.(finding);
   }
@@ -57,6 +70,23 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   return {
     ledger,
     findings,
+    get atEnd() {
+      return atEnd;
+    },
+    get past() {
+      return past;
+    },
+    goOnFrom(before, ended) {
+      past = before;
+      seq = before.seq;
+      for (const finding of before.report.findings) {
+        if (before.atEnd.has(finding) && !ended) continue;
+        findings.push(finding);
+        found.add(finding.fingerprint);
+      }
+      ledger.goOnFrom(before);
+      totals.goOnFrom(before, ledger.incarnations);
+    },
     feed(item, input) {
       if (item.kind === 'lost') {
         ledger.lost(item.lost, input);
@@ -68,11 +98,14 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
       ledger.event(item);
     },
     end(ts) {
+      const before = findings.length;
       ledger.end(ts);
       for (const pass of running) pass.end?.();
+      atEnd = new Set(findings.slice(before));
     },
     passes: () =>
       passes.map(({ rule, needs, needsContext, record }) => {
+        if (past?.report.passes.some((own) => own.rule === rule && own.ran)) return { rule, ran: true };
         if (needs.some((kind) => (needsContext ? placed : seen).has(kind))) return { rule, ran: true };
         const untold = needs.some((kind) => seen.has(kind));
         const lacks = untold ? ' that tells whether it ran in an interrupt' : '';
@@ -95,7 +128,7 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
         could_end: couldEnd ?? null,
       })),
     get unloadsOmitted() {
-      return accounts.omitted;
+      return accounts.omitted + (past === undefined ? 0 : unloadsBefore(past));
     },
     totals: () => totals.of(ledger.incarnations),
     modules: () =>
@@ -109,4 +142,9 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
         state: last.state,
       })),
   };
+}
+
+/** Unloads that nothing tells of any more. */
+function unloadsBefore({ ns, report: { unloads, unloads_omitted: omitted = 0 } }: Past): number {
+  return omitted + unloads.filter(({ free_ns }) => free_ns !== null && free_ns <= ns).length;
 }

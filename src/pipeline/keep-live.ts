@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { Change } from '../lifetime/changes.ts';
+import { tellsTime } from '../model/clock.ts';
 import type { Bad } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
-import type { Event } from '../model/event.ts';
+import type { Event, Nanoseconds } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import { type Followed, openLiveStore } from '../store/live-store.ts';
 import { openStore } from '../store/open-store.ts';
@@ -26,8 +27,8 @@ export interface LiveKeeper {
   readonly continuation: Continuation;
   /** Of the store, as the last run left them. */
   readonly inputs: readonly InputSummary[];
-  /** Gives all that is stored; what the ledger tells of it comes here again. */
-  replay(feed: (item: Item, input: number) => void): void;
+  /** Gives the engine all that is stored; what the ledger tells of it comes here again. */
+  replay(engine: Engine, feed: (item: Item, input: number) => void): void;
   change(change: Change): void;
   events(events: readonly Event[]): void;
   /** Bytes of the source, before what was in them comes as events. */
@@ -53,10 +54,11 @@ const KNOWN_BY = 4096;
 /**
  * @param source its name: an absolute path for a file
  * @param file what can be read again
+ * @param retain nanoseconds: let go of what is older, by the clock of the capture
  * @throws UserError for a store of another source, or one that somebody writes
  */
-export function keepLive(path: string, source: string, file: boolean): LiveKeeper {
-  const store = openLiveStore(path, () => toReport(createEngine(), []));
+export function keepLive(path: string, source: string, file: boolean, retain?: Nanoseconds): LiveKeeper {
+  const store = openLiveStore(path, () => toReport(createEngine(), []), retain);
   const { followed } = store;
   if (followed !== undefined && followed.source !== source) {
     store.close();
@@ -72,8 +74,10 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
   return {
     continuation,
     inputs: earlier.inputs(),
-    replay(feed) {
+    replay(engine, feed) {
       replaying = true;
+      const past = earlier.past();
+      if (past !== undefined) engine.goOnFrom(past, false);
       replayStore(earlier, feed);
       replaying = false;
       earlier.close();
@@ -99,7 +103,13 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
     },
     commit(engine, report, bad, first, at) {
       store.commit(
-        { ...filler.rest(engine.ledger), report, bad: badRows(bad, first) },
+        {
+          ...filler.rest(engine),
+          report,
+          bad: badRows(bad, first),
+          last: lastMoment(engine, report),
+          alive: engine.ledger.underWay.map(({ start }) => start.seq),
+        },
         { ...at, source, file: file ? { bytes, digest: digestOf(last) } : undefined },
       );
     },
@@ -108,6 +118,15 @@ export function keepLive(path: string, source: string, file: boolean): LiveKeepe
       store.close();
     },
   };
+}
+
+/** Where a clock only counts, nothing is older than anything. */
+function lastMoment(
+  { ledger: { last } }: Engine,
+  { inputs }: Report,
+): { seq: number; ns: Nanoseconds } | undefined {
+  const clock = last === undefined ? undefined : inputs[last.input]?.clock;
+  return clock === undefined || !tellsTime(clock) ? undefined : { seq: last!.seq, ns: last!.ts };
 }
 
 function continuationOf(followed: Followed | undefined, path: string | undefined): Continuation {

@@ -6,10 +6,11 @@ import type { Event } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
 import type { StoreResult, StoreWriter } from '../store/create-store.ts';
 import type { BadRow, IncarnationRow, ReferenceRow, StandingRow } from '../store/rows.ts';
+import type { Engine } from './engine.ts';
 import { latest, standingOf } from './standings.ts';
 
 export interface Keeper extends Pick<Filler, 'change' | 'events'> {
-  finish(ledger: Ledger, report: Report, bad: readonly (readonly Bad[])[]): void;
+  finish(engine: Engine, report: Report, bad: readonly (readonly Bad[])[]): void;
   /** Without `finish` before it: leaves nothing behind. */
   close(): void;
 }
@@ -22,9 +23,9 @@ export async function createKeeper(path: string): Promise<Keeper> {
   return {
     change,
     events,
-    finish(ledger, report, bad) {
+    finish(engine, report, bad) {
       for (const row of badRows(bad)) store.addBad(row);
-      store.finish({ ...rest(ledger), report });
+      store.finish({ ...rest(engine), report });
     },
     close: () => store.close(),
   };
@@ -34,7 +35,7 @@ export interface Filler {
   change(change: Change): void;
   events(events: readonly Event[]): void;
   /** What `change` was not told of: what is out, the loads that are remembered, and how they stand. */
-  rest(ledger: Ledger): Omit<StoreResult, 'report'>;
+  rest(engine: Pick<Engine, 'ledger' | 'atEnd'>): Omit<StoreResult, 'report'>;
 }
 
 /** What the ledger tells, as rows of a store. */
@@ -79,12 +80,13 @@ export function fill(
       store.append(events);
       flush();
     },
-    rest(ledger) {
+    rest({ ledger, atEnd }) {
       flush();
       return {
         incarnations: ledger.incarnations.map((incarnation) => toRow(incarnation, true)),
         references: ledger.incarnations.flatMap(stillOut),
         standings: standings(ledger),
+        atEnd,
       };
     },
   };

@@ -4,7 +4,7 @@ import type { Item } from './settle.ts';
 
 /** @param until nothing after the first event later than this */
 export function replayStore(
-  store: Pick<Store, 'events' | 'losses'>,
+  store: Pick<Store, 'events' | 'losses' | 'past'>,
   feed: (item: Item, input: number) => void,
   until = Number.POSITIVE_INFINITY,
 ): void {
@@ -16,7 +16,7 @@ export function replayStore(
       feed({ kind: 'lost', lost }, input);
     }
   };
-  for (const event of store.events()) {
+  for (const event of store.events({ after: store.past()?.seq ?? 0 })) {
     if (event.ts > until) return;
     tellLosses(event.seq);
     feed(event, event.input);

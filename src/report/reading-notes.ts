@@ -1,6 +1,6 @@
 /** What had to be done before a capture could be read, a line for each. */
-import type { InputSummary, Offset } from '../model/report.ts';
-import { plural, span } from './layout.ts';
+import type { InputSummary, Offset, Report } from '../model/report.ts';
+import { clockTime, plural, span } from './layout.ts';
 import { printable } from './printable.ts';
 
 /** '' when all of them were plain. */
@@ -22,6 +22,13 @@ function readingNote({ path, reading = {} }: InputSummary): string {
       : []),
   ];
   return told.length === 0 ? '' : `modlife: ${nameOf(path)}: ${told.join(', ')}\n`;
+}
+
+/** Of a store that held more once; '' of all others. */
+export function letGoInWords({ let_go: gone, inputs }: Report): string {
+  if (gone === undefined) return '';
+  const until = clockTime(gone.until_ns, inputs.at(-1)?.clock ?? 'time');
+  return `The store has let go of ${plural(gone.events, 'event')} until ${until}, which were judged before.`;
 }
 
 /** `clock moved by 1.79 s (± 57 µs): 49 events that a.txt has, too` */

@@ -14,7 +14,7 @@ import {
   span,
   wrap,
 } from './layout.ts';
-import { movedClock } from './reading-notes.ts';
+import { letGoInWords, movedClock } from './reading-notes.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
 const SCREEN = 24;
@@ -218,7 +218,7 @@ function verdict(report: Report, style: Style): string {
   const uncounted = report.findings.length - error - warning - note;
   const aside = uncounted === 0 ? '' : ` (${uncounted} not counted)`;
   const found = `${kinds.join(', ') || 'Nothing found'}${aside}.`;
-  return [found, notRun(report)]
+  return [found, letGoInWords(report), notRun(report)]
     .filter((line) => line !== '')
     .map((line) => wrap(line, style, '  ', ''))
     .join('\n');

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, r
 import { resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
-import type { Report } from '../model/report.ts';
+import type { Finding, Report } from '../model/report.ts';
 import { isStore } from './is-store.ts';
 import { createRowWriter, createTables, type RowWriter } from './row-writer.ts';
 import type { IncarnationRow, ReferenceRow, StandingRow } from './rows.ts';
@@ -18,11 +18,13 @@ export interface StoreResult {
   /** One for each module. */
   readonly standings: Iterable<StandingRow>;
   readonly report: Report;
+  /** Findings of it that hold only because the capture ended. */
+  readonly atEnd?: ReadonlySet<Finding>;
 }
 
 /** A store in the making. It has its name only once it is whole: until `finish` it is a file beside it, which
  *  `close` removes, and which a killed process leaves as `<path>.<random>.partial`. */
-export interface StoreWriter extends Omit<RowWriter, 'flush' | 'setReport' | 'setStandings'> {
+export interface StoreWriter extends Omit<RowWriter, 'flush' | 'renew' | 'setReport' | 'setStandings'> {
   /** Writes the rest, builds the indexes and gives the file its name. */
   finish(result: StoreResult): void;
   /** Without `finish` before it: gives up. */
@@ -78,13 +80,13 @@ function writerOf(
     addLoss: (loss) => writing(path, () => rows.addLoss(loss)),
     addBad: (bad) => writing(path, () => rows.addBad(bad)),
     addIncarnations: (incarnations) => writing(path, () => rows.addIncarnations(incarnations)),
-    finish({ references, incarnations, standings, report }) {
+    finish({ references, incarnations, standings, report, atEnd }) {
       writing(path, () => {
         rows.addReferences(references);
         rows.flush();
         rows.addIncarnations(incarnations);
         rows.setStandings(standings);
-        rows.setReport(report);
+        rows.setReport(report, atEnd);
         db.exec(INDEXES);
         // Last, so that a file cut before this is no store whatever its name.
         db.pragma(`application_id = ${APPLICATION_ID}`);

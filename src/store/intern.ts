@@ -23,11 +23,16 @@ export interface StoreInterner extends Interner {
   family(text: string): number;
   /** Writes how often each shape was seen by now. */
   flush(): void;
+  /** Forgets all that was written but families: the same once more is another row.
+   *  @returns the last id of each table that is begun anew */
+  renew(): LastIds;
 }
 
+export type LastIds = Readonly<Record<'tasks' | 'stacks' | 'codes' | 'objects' | 'shapes', number>>;
+
 export function createInterner(db: Database.Database): StoreInterner {
-  const object = createTextInterner(db, 'objects');
-  const family = createTextInterner(db, 'families');
+  const objects = createTextInterner(db, 'objects');
+  const families = createTextInterner(db, 'families');
 
   const insertTask = db.prepare('INSERT INTO tasks VALUES (?, ?, ?)');
   const tasks = new Map<number, Map<string, number>>();
@@ -150,7 +155,22 @@ export function createInterner(db: Database.Database): StoreInterner {
     return id;
   };
 
-  return { task, code, object, shape, stack, family, flush };
+  const renew = () => {
+    flush();
+    for (const known of [tasks, stacks, codes, spellings]) known.clear();
+    objects.clear();
+    shapes = [];
+    index = [];
+    return {
+      tasks: taskCount,
+      stacks: stackCount,
+      codes: codeCount,
+      objects: objects.lastId,
+      shapes: shapeCount,
+    };
+  };
+
+  return { task, code, object: objects.id, shape, stack, family: families.id, flush, renew };
 }
 
 /** Equal for all events of one kind and code that may share a shape. */
@@ -162,17 +182,29 @@ function labelOf(event: Event): string {
   return `${module.length} ${module} ${name}`;
 }
 
-function createTextInterner(db: Database.Database, table: string): (text: string) => number {
+interface TextInterner {
+  id(text: string): number;
+  readonly lastId: number;
+  clear(): void;
+}
+
+function createTextInterner(db: Database.Database, table: string): TextInterner {
   const statement = db.prepare(`INSERT INTO ${table} VALUES (?, ?)`);
   const ids = new Map<string, number>();
   let count = lastId(db, table);
-  return (text) => {
-    const known = ids.get(text);
-    if (known !== undefined) return known;
-    if (ids.size === REMEMBERED) ids.clear();
-    ids.set(text, ++count);
-    statement.run(count, text);
-    return count;
+  return {
+    id(text) {
+      const known = ids.get(text);
+      if (known !== undefined) return known;
+      if (ids.size === REMEMBERED) ids.clear();
+      ids.set(text, ++count);
+      statement.run(count, text);
+      return count;
+    },
+    get lastId() {
+      return count;
+    },
+    clear: () => ids.clear(),
   };
 }
 

@@ -3,10 +3,12 @@ import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
+import type { Nanoseconds } from '../model/event.ts';
 import type { Report } from '../model/report.ts';
 import { createStore, type StoreResult } from './create-store.ts';
 import { isStore } from './is-store.ts';
 import { openStore } from './open-store.ts';
+import { createRetention, type Moment } from './retention.ts';
 import { createRowWriter, type RowWriter } from './row-writer.ts';
 import type { BadRow } from './rows.ts';
 import { Sqlite } from './sqlite.ts';
@@ -24,13 +26,21 @@ export interface Followed {
   readonly held: readonly string[];
 }
 
+interface Committed extends StoreResult {
+  readonly bad: readonly BadRow[];
+  /** The last event that was added; undefined while there is none whose time can be told. */
+  readonly last: Moment | undefined;
+  /** Events, by `seq`, that what is added later may refer to. */
+  readonly alive: readonly number[];
+}
+
 export interface LiveStore
   extends Pick<RowWriter, 'append' | 'addLoss' | 'addReferences' | 'addIncarnations'> {
   /** As the last commit of an earlier run left it. */
   readonly followed: Followed | undefined;
   /** Makes what was added, and how things stand, one step that others see.
    *  @param now its references are those that are out */
-  commit(now: StoreResult & { readonly bad: readonly BadRow[] }, followed: Followed): void;
+  commit(now: Committed, followed: Followed): void;
   /** Leaves one file with what was committed. */
   close(): void;
 }
@@ -39,8 +49,9 @@ export interface LiveStore
 const LOG_BYTES = 1 << 24;
 
 /** @param empty what is known before anything is read, for a store that is not there yet
+ *  @param retain hold so much of the capture whole, by its own clock, and let go of what is older; all unless given
  *  @throws UserError for a store that is not to be gone on with, or that another writer has open */
-export function openLiveStore(path: string, empty: () => Report): LiveStore {
+export function openLiveStore(path: string, empty: () => Report, retain?: Nanoseconds): LiveStore {
   if (!existsSync(path))
     createStore(path).finish({ incarnations: [], references: [], standings: [], report: empty() });
   else if (isStore(path)) openStore(path).close();
@@ -48,14 +59,14 @@ export function openLiveStore(path: string, empty: () => Report): LiveStore {
   const target = realpathSync(resolve(path));
   const db = writing(path, () => new Sqlite(target));
   try {
-    return writing(path, () => liveStore(db, path));
+    return writing(path, () => liveStore(db, path, retain));
   } catch (error) {
     db.close();
     throw error;
   }
 }
 
-function liveStore(db: Database.Database, path: string): LiveStore {
+function liveStore(db: Database.Database, path: string, retain: Nanoseconds | undefined): LiveStore {
   db.pragma('journal_mode = WAL');
   // A crash of the machine may cost the last commits, never the file.
   db.pragma('synchronous = NORMAL');
@@ -74,6 +85,9 @@ function liveStore(db: Database.Database, path: string): LiveStore {
   // They follow from the events, which are read again before more are added.
   db.exec('DELETE FROM hard_refs; DELETE FROM incarnations');
   const rows = createRowWriter(db);
+  const retention = retain === undefined ? undefined : createRetention(db, rows, retain);
+  /** The last row of `hard_refs` before those that were out at the last commit. */
+  let beforeOut = 0;
   const insertFollowed = db.prepare('INSERT INTO followed VALUES (?, ?, ?, ?, ?)');
 
   return {
@@ -82,15 +96,22 @@ function liveStore(db: Database.Database, path: string): LiveStore {
     addLoss: (loss) => writing(path, () => rows.addLoss(loss)),
     addReferences: (references) => writing(path, () => rows.addReferences(references)),
     addIncarnations: (incarnations) => writing(path, () => rows.addIncarnations(incarnations)),
-    commit({ references, incarnations, standings, report, bad }, { source, file, line, held }) {
+    commit(
+      { references, incarnations, standings, report, atEnd, bad, last, alive },
+      { source, file, line, held },
+    ) {
       writing(path, () => {
-        db.exec('DELETE FROM hard_refs WHERE put IS NULL; DELETE FROM bad_lines; DELETE FROM followed');
+        db.prepare('DELETE FROM hard_refs WHERE rowid > ? AND put IS NULL').run(beforeOut);
+        db.exec('DELETE FROM bad_lines; DELETE FROM followed');
+        rows.flush();
+        beforeOut = db.prepare('SELECT coalesce(max(rowid), 0) FROM hard_refs').pluck().get() as number;
         rows.addReferences(references);
         rows.flush();
         rows.addIncarnations(incarnations);
         for (const line of bad) rows.addBad(line);
         rows.setStandings(standings);
-        rows.setReport(report);
+        rows.setReport(report, atEnd);
+        if (last !== undefined) retention?.after(last, alive);
         insertFollowed.run(source, file?.bytes ?? null, file?.digest ?? null, line, JSON.stringify(held));
         db.exec('COMMIT');
         begin();

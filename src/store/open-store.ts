@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event, EventKind, ExecContext, ModuleRefEvent, Nanoseconds } from '../model/event.ts';
+import type { Past } from '../model/past.ts';
 import {
   type Finding,
   type InputSummary,
@@ -14,6 +15,7 @@ import type { Family, OpenReference, Standing, Standings, TakingPlace } from '..
 import { type EventRow, type Lookup, type Shape, toEvent } from './event-row.ts';
 import { storeVersion } from './is-store.ts';
 import { listQueries, type NamedQuery, type QueryParameter } from './list-queries.ts';
+import { readPast } from './read-past.ts';
 import type { LossRow } from './rows.ts';
 import { contextIds, kindIds, SCHEMA_VERSION } from './schema.ts';
 import { Sqlite } from './sqlite.ts';
@@ -21,6 +23,8 @@ import { Sqlite } from './sqlite.ts';
 interface EventFilter {
   /** Events about this module, and those whose call site or function lies in it. */
   readonly module?: string;
+  /** Only events after this `seq`. */
+  readonly after?: number;
   /** First and last moment, both included. */
   readonly from?: Nanoseconds;
   readonly to?: Nanoseconds;
@@ -43,6 +47,8 @@ export interface Store extends Standings {
   events(filter?: EventFilter): IterableIterator<Event>;
   inputs(): InputSummary[];
   losses(): LossRow[];
+  /** What it let go of; undefined when it holds all events that it ever had. */
+  past(): Past | undefined;
   /** Runs queries/<name>.sql. Parameters may come as the texts they were typed as.
    *  @throws UserError naming the queries or parameters that exist */
   query(name: string, params?: Readonly<Record<string, string | number>>): QueryResult;
@@ -68,6 +74,7 @@ export function openStore(path: string): Store {
     events: (filter = {}) => readEvents(db, path, filter),
     inputs: () => reading(path, () => readInputs(db)),
     losses: () => reading(path, () => readLosses(db)),
+    past: () => reading(path, () => readPast(db, createEventReader(db), () => readReport(db))),
     report: () => reading(path, () => readReport(db)),
     last: () =>
       reading(path, () =>
@@ -171,7 +178,7 @@ function* readEvents(db: Database.Database, path: string, filter: EventFilter): 
   try {
     const statement = db.prepare<unknown[], EventRow>(sql).raw();
     const lookup = createLookup(db);
-    let seq = 0;
+    let seq = filter.after ?? 0;
     for (;;) {
       const rows = statement.all(seq, ...params);
       for (const row of rows) yield toEvent(row, lookup);

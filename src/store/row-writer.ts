@@ -5,7 +5,7 @@ import type { Finding, InputSummary, ModuleSummary, Report } from '../model/repo
 import type { TakingPlace } from '../model/standing.ts';
 import { createBatch } from './batch.ts';
 import { eventDetail, eventValue } from './event-row.ts';
-import { createInterner, type StoreInterner } from './intern.ts';
+import { createInterner, type LastIds, type StoreInterner } from './intern.ts';
 import type { BadRow, IncarnationRow, LossRow, ReferenceRow, StandingRow } from './rows.ts';
 import { contextIds, kindIds, SCHEMA } from './schema.ts';
 
@@ -21,9 +21,13 @@ export interface RowWriter {
   addIncarnations(incarnations: Iterable<IncarnationRow>): void;
   /** In place of those before, as the report is. */
   setStandings(standings: Iterable<StandingRow>): void;
-  setReport(report: Report): void;
+  /** @param atEnd findings of it that hold only because the capture ended */
+  setReport(report: Report, atEnd?: ReadonlySet<Finding>): void;
   /** What waits to be written is written. */
   flush(): void;
+  /** Events that are added from now on share no row of another table with those before, but for families.
+   *  @returns the last id of each such table */
+  renew(): LastIds;
 }
 
 const EVENT_COLUMNS = ['ts', 'line', 'cpu', 'task', 'shape', 'value', 'stack', 'detail'];
@@ -91,6 +95,12 @@ export function createRowWriter(db: Database.Database): RowWriter {
     }
   }
 
+  function flush(): void {
+    batch.flush();
+    intern.flush();
+    references.flush();
+  }
+
   return {
     append,
     addReferences,
@@ -100,11 +110,11 @@ export function createRowWriter(db: Database.Database): RowWriter {
     addBad: ({ input, line, column, message, text }) => insertBad.run(input, line, column, message, text),
     addIncarnations: (rows) => writeIncarnations(insertIncarnation, rows),
     setStandings: (standings) => writeStandings(db, intern, standings),
-    setReport: (report) => writeReport(db, report),
-    flush() {
-      batch.flush();
-      intern.flush();
-      references.flush();
+    setReport: (report, atEnd) => writeReport(db, report, atEnd),
+    flush,
+    renew() {
+      flush();
+      return intern.renew();
     },
   };
 }
@@ -171,7 +181,7 @@ function writeStandings(db: Database.Database, intern: StoreInterner, rows: Iter
   references.flush();
 }
 
-function writeReport(db: Database.Database, report: Report): void {
+function writeReport(db: Database.Database, report: Report, atEnd: ReadonlySet<Finding> = new Set()): void {
   for (const table of ['inputs', 'modules', 'passes', 'findings', 'report']) db.exec(`DELETE FROM ${table}`);
   const insertInput = db.prepare('INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   report.inputs.forEach((input, id) => {
@@ -181,8 +191,8 @@ function writeReport(db: Database.Database, report: Report): void {
   for (const module of report.modules) insertModule.run(...moduleValues(module));
   const insertPass = db.prepare('INSERT INTO passes VALUES (?, ?, ?)');
   for (const pass of report.passes) insertPass.run(pass.rule, pass.ran ? 1 : 0, pass.because ?? null);
-  const insertFinding = db.prepare('INSERT INTO findings VALUES (NULL, ?, ?, ?, ?, ?, ?)');
-  for (const finding of report.findings) insertFinding.run(...findingValues(finding));
+  const insertFinding = db.prepare('INSERT INTO findings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)');
+  for (const finding of report.findings) insertFinding.run(...findingValues(finding, atEnd));
   db.prepare('INSERT INTO report VALUES (?)').run(JSON.stringify({ ...report, findings: [] }));
 }
 
@@ -217,13 +227,14 @@ function moduleValues(module: ModuleSummary): unknown[] {
   ];
 }
 
-function findingValues(finding: Finding): unknown[] {
+function findingValues(finding: Finding, atEnd: ReadonlySet<Finding>): unknown[] {
   return [
     finding.rule,
     finding.severity,
     finding.certainty,
     finding.module,
     finding.fingerprint,
+    atEnd.has(finding) ? 1 : 0,
     JSON.stringify(finding),
   ];
 }

@@ -4,7 +4,7 @@ import type { EventKind, ExecContext } from '../model/event.ts';
 export const APPLICATION_ID = 0x6d6c6966;
 
 /** Kept in user_version. Raise it with any change below or in event-row.ts: stores are rebuilt, never migrated. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Numbers stand in files: add, never renumber. */
 export const kindIds: Readonly<Record<EventKind, number>> = {
@@ -245,6 +245,7 @@ CREATE TABLE findings (
   certainty TEXT NOT NULL,
   module TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
+  at_end INTEGER NOT NULL,   -- 1: so only because the capture ended
   json TEXT NOT NULL
 ) STRICT;
 CREATE TABLE report (json TEXT NOT NULL) STRICT;   -- the findings document, its findings left out
@@ -256,6 +257,18 @@ CREATE TABLE followed (      -- where tail stood when it wrote last; empty in a 
   line INTEGER NOT NULL,     -- all events up to it are stored but those held: lines of the last input
   held TEXT NOT NULL         -- JSON: the line and kind of each
 ) STRICT;
+
+-- tail --retain: what was in the store once. Of the events up to seq only those are left that other rows refer to.
+CREATE TABLE let_go (
+  seq INTEGER NOT NULL,
+  ns INTEGER NOT NULL,       -- when that was
+  events INTEGER NOT NULL    -- how many are gone
+) STRICT;
+CREATE TABLE let_go_refs (   -- how many of them took and dropped references
+  module TEXT PRIMARY KEY,
+  gets INTEGER NOT NULL,
+  puts INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `;
 
 /** Built after the load, when a whole table is sorted once. Events have none beyond seq: a walk over a million

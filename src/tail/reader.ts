@@ -278,7 +278,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
 
   if (keeper !== undefined) {
     replaying = true;
-    keeper.replay((item, input) => {
+    keeper.replay(engine, (item, input) => {
       engine.feed(item, input);
       if (item.kind !== 'lost') states.after(item);
     });

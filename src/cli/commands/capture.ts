@@ -17,7 +17,7 @@ export function registerCapture(command: Command, run: Run): void {
   command
     .option('-m, --module <name>', 'probe every function of this module; again for more', collect)
     .option('-o, --output <dir>', 'write there; a new folder (default: modlife-DATE)')
-    .option('--for <seconds>', 'end after so long', positive)
+    .option('--for <time>', 'end after so long: 90s, 5m, 12h', timeSpan)
     .addOption(backendOption(command))
     .addOption(bufferOption(command))
     .option('--plan', 'show what would be recorded, and what cannot be; record nothing')
@@ -61,9 +61,12 @@ export function collect(value: string, all: readonly string[] = []): string[] {
   return [...all, module];
 }
 
-/** `60` or `60s` */
-export function positive(text: string): number {
-  const value = Number(text.replace(/s$/, ''));
-  if (!(value > 0)) throw new InvalidArgumentError('expected seconds, more than 0');
-  return value;
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `60`, `60s`, `5m`, `12h` or `7d`, in seconds. */
+export function timeSpan(text: string): number {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(text) ?? [];
+  const seconds = Number(number) * UNITS[unit]!;
+  if (!(seconds > 0)) throw new InvalidArgumentError('expected a time, as 90s, 5m, 12h or 7d');
+  return seconds;
 }

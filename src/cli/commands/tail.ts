@@ -3,7 +3,7 @@ import { type Backend, backends } from '../../model/backend.ts';
 import type { Severity } from '../../model/report.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
-import { collect, positive } from './capture.ts';
+import { collect, timeSpan } from './capture.ts';
 
 interface Options extends TriageFiles {
   live?: boolean;
@@ -14,6 +14,7 @@ interface Options extends TriageFiles {
   plain?: boolean;
   new?: boolean;
   db?: string;
+  retain?: number;
   keep?: number;
   verbose?: boolean;
   format?: string;
@@ -41,11 +42,16 @@ export function registerTail(command: Command, run: Run): void {
     .option('--from-start', 'of a file, all of it, too (the default)')
     .option('--new', 'of a file, only what comes from now on')
     .option(
-      '--keep <seconds>',
+      '--keep <time>',
       'hold what came last; a finding, a refused rmmod, an oops, a BUG or a WARN has it written to -o',
-      positive,
+      timeSpan,
     )
     .option('--db <file>', 'keep a store there, for other commands to ask meanwhile; go on with one')
+    .option(
+      '--retain <time>',
+      'with --db, let go of what is older: 90s, 12h, 7d; references still out stay (default: never)',
+      timeSpan,
+    )
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
@@ -88,6 +94,8 @@ Examples: modlife tail --live -m mydrv
           '--new with --db: a store holds the whole file',
           'leave one of them out',
         );
+      if (options.retain !== undefined && options.db === undefined)
+        throw new UserError('usage', '--retain is for a store that is kept', '--db FILE');
       const shape = options.json === true ? 'json' : options.plain === true ? 'plain' : 'screen';
       const onReady = () => {
         // A screen shows it.
@@ -102,13 +110,14 @@ Examples: modlife tail --live -m mydrv
         live === undefined ? inputsOf(source === undefined ? [] : [source], 'tail', run.io) : ['live'];
       if (args.length > 0 && options.exec === undefined)
         throw new UserError('usage', 'more than one source given', 'one at a time can be followed');
-      const { failOn, exec, new: onlyNew, verbose, format, db } = options;
+      const { failOn, exec, new: onlyNew, verbose, format, db, retain } = options;
       run.status = await runTail(
         {
           path: path!,
           follow: live?.follow,
           boot: live?.boot,
           db,
+          retain,
           format: format ?? live?.format,
           onlyNew,
           verbose: verbose === true,

@@ -3,6 +3,7 @@ import { isDamaged } from '../../model/bar.ts';
 import { tellsTime } from '../../model/clock.ts';
 import type { Finding, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
+import { letGoInWords } from '../reading-notes.ts';
 import { type Html, html, sentence } from './markup.ts';
 import { type IdOf, pathName } from './names.ts';
 
@@ -101,6 +102,7 @@ function trust(report: Report): Html {
     lost === 0
       ? html`<li class="good">none lost</li>`
       : html`<li class="poor">${plural(lost, 'event')} lost</li>`,
+    ...(report.let_go === undefined ? [] : [html`<li>${letGoInWords(report)}</li>`]),
     ...(bad === 0 ? [] : [html`<li class="poor">${plural(bad, 'line')} unreadable</li>`]),
     idle.length === 0
       ? html`<li class="good">all ${passes.length} rules asked</li>`
