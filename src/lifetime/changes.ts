@@ -46,7 +46,8 @@ export interface Incarnation {
   initFailed: boolean;
   /** Address of its struct module, an identity that outlives names. */
   address: string | undefined;
-  readonly gaps: Gap[];
+  /** The first that its refcnt shows. */
+  gap: Gap | undefined;
 }
 
 /** One attempt to remove a module, or the clean-up after a failed init. */

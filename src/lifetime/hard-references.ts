@@ -223,7 +223,7 @@ export function createHardReferences(
     if (incarnation.count.gaveBackCounted(event, baseOf(incarnation))) {
       // The count was as high before the put as ours is after it: the get is what is missing.
       const gap: Gap = { delta: 1, after: incarnation.count.agreed, before: event };
-      incarnation.gaps.push(gap);
+      incarnation.gap ??= gap;
       tell({ type: 'gap', incarnation, gap });
       return;
     }
@@ -266,7 +266,7 @@ export function createHardReferences(
   function counted(event: ModuleRefEvent, incarnation: Incarnation, step: 1 | -1 | 0): void {
     const gap = incarnation.count.apply(event, step, baseOf(incarnation));
     if (gap === undefined) return;
-    incarnation.gaps.push(gap);
+    incarnation.gap ??= gap;
     tell({ type: 'gap', incarnation, gap });
   }
 

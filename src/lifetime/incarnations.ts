@@ -53,7 +53,7 @@ export function createIncarnations(tell: (change: Change) => void): Incarnations
       unload: undefined,
       initFailed: false,
       address: undefined,
-      gaps: [],
+      gap: undefined,
     };
     all.push(incarnation);
     current.set(module, incarnation);

@@ -121,8 +121,8 @@ export function doubt(
       return `${count} were lost${onCpu(lost)} before line ${lost.line}`;
     }
   }
-  const gap = incarnation.gaps.find(({ before }) => to === undefined || before.seq <= to.seq + 64);
-  if (gap !== undefined) {
+  const { gap } = incarnation;
+  if (gap !== undefined && (to === undefined || gap.before.seq <= to.seq + 64)) {
     const [missing, what] = gap.delta > 0 ? [gap.delta, 'get'] : [-gap.delta, 'put'];
     return `refcnt at line ${gap.before.line} shows that ${missing} ${what}${missing === 1 ? '' : 's'} of ${incarnation.module} went unseen`;
   }

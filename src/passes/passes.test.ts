@@ -644,3 +644,19 @@ test('what a module took from another and did not give back before it was freed'
   // Its user is still there and may need it.
   expect(findingsOf(taken)).toEqual([]);
 });
+
+test('of a count that never adds up the first gaps are told one by one, and how many more there were', () => {
+  // Each round but the first lacks the get before it.
+  const rounds = [...Array(40).keys()].flatMap((n) =>
+    [0, 1, 2, 3].map((k) => {
+      const [verb, refcnt] = k % 2 === 0 ? ['get', 2] : ['put', 1];
+      return `cat-20   ${2 + n}.${k}: module_${verb}: foo call_site=${k % 2 === 0 ? 'misc_open' : '__fput'} refcnt=${refcnt + n}`;
+    }),
+  );
+  const told = findingsOf(`${load}\n${rounds.join('\n')}`).filter((line) => line.includes('trace-gap'));
+  expect(told).toHaveLength(17);
+  expect(told[0]).toBe('  -> note observed trace-gap foo: 1 get of foo missing before line 7');
+  expect(told.at(-1)).toBe(
+    '  -> note observed trace-gap foo: 23 more gets and puts of foo missing, the last before line 159',
+  );
+});

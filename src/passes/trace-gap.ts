@@ -6,17 +6,46 @@ import type { Finding } from '../model/report.ts';
 import { evidence, makeFinding, onCpu } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 
+/** So many of one load are told one by one, as they are seen; a lossy source may have very many. */
+const EACH = 16;
+
+interface Gaps {
+  told: number;
+  /** Beyond those. */
+  more: number;
+  last: Gap;
+}
+
 /** Losses that the tracer tells, and those that only the count shows. */
 export const traceGap: Pass = {
   rule: 'trace-gap',
   needs: ['module_get', 'module_put'],
   record: 'events/module',
   start(ledger, report) {
+    const gaps = new Map<Incarnation, Gaps>();
+
+    function tellMore(incarnation: Incarnation): void {
+      const known = gaps.get(incarnation);
+      gaps.delete(incarnation);
+      if (known !== undefined && known.more > 0) report(andMore(incarnation, known));
+    }
+
     return {
       change(change) {
-        if (change.type === 'gap') report(missing(change.incarnation, change.gap));
+        if (change.type === 'forgotten') tellMore(change.incarnation);
+        if (change.type !== 'gap') return;
+        const { incarnation, gap } = change;
+        const known = gaps.get(incarnation) ?? { told: 0, more: 0, last: gap };
+        gaps.set(incarnation, known);
+        known.last = gap;
+        if (known.told === EACH) known.more += Math.abs(gap.delta);
+        else {
+          known.told++;
+          report(missing(incarnation, gap));
+        }
       },
       end() {
+        for (const incarnation of gaps.keys()) tellMore(incarnation);
         // What a store let go of was judged before.
         const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go');
         const first = losses[0];
@@ -41,6 +70,19 @@ function missing(incarnation: Incarnation, gap: Gap): Finding {
       ...(gap.after === undefined ? [] : [evidence('the last refcnt that adds up', gap.after)]),
       evidence('the first that does not', gap.before),
     ],
+  });
+}
+
+function andMore(incarnation: Incarnation, { more, last }: Gaps): Finding {
+  return makeFinding({
+    rule: 'trace-gap',
+    severity: 'note',
+    certainty: 'observed',
+    incarnation,
+    title: `${more} more gets and puts of ${incarnation.module} missing, the last before line ${last.before.line}`,
+    detail: `Its refcnt did not add up ${EACH} times before; the first of them are told one by one.`,
+    culprit: { event: last.before },
+    evidence: [evidence('the last refcnt that does not add up', last.before)],
   });
 }
 
