@@ -10,9 +10,11 @@ die() {
 # What a kernel is called here, and the Debian release that has it.
 release_of() {
 	case $1 in
+	5.10) echo bullseye ;;
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
-	*) die "no kernel $1; there are 6.1 and 6.12" ;;
+	7.2) echo forky ;;
+	*) die "no kernel $1; there are 5.10, 6.1, 6.12 and 7.2" ;;
 	esac
 }
 
