@@ -41,9 +41,7 @@ export const refLeak: Pass = {
   start(ledger, report) {
     const refused: Unload[] = [];
     return {
-      change(change) {
-        if (change.type === 'unload-refused') refused.push(change.unload);
-      },
+      on: { 'unload-refused': ({ unload }) => refused.push(unload) },
       end() {
         for (const incarnation of ledger.incarnations) {
           if (incarnation.state === 'freed') continue;
