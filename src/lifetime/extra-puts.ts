@@ -25,7 +25,7 @@ const REMEMBERED = 1 << 12;
 export function createExtraPuts(): ExtraPuts {
   /** Where each task took what it gave back last, by task and incarnation: the call, or the place where none is recorded.
    *  Not the reference, with which its events would be kept. */
-  const pairs = new Map<number, Call | Code>();
+  let pairs = new Map<number, Call | Code>();
   const keyOf = ({ put, incarnation }: Put) => incarnation.id * PIDS + put.pid;
   const extra = new Set<UnmatchedPut & { readonly robbed: Reference }>();
 
@@ -46,7 +46,8 @@ export function createExtraPuts(): ExtraPuts {
         if (extra.size >= REMEMBERED) extra.clear();
         extra.add({ ...put, robbed: reference });
       } else if (isOwn) {
-        if (pairs.size >= REMEMBERED) pairs.clear();
+        // A Map that is cleared holds on to its table as one that grows does: open-references.ts.
+        if (pairs.size >= REMEMBERED) pairs = new Map();
         pairs.set(keyOf(put), reference.within ?? reference.taker);
       }
     },
