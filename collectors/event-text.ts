@@ -8,7 +8,6 @@
 
 import { isDeferredKind } from '../src/model/deferred.ts';
 import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
-import { createByteTable } from './byte-table.ts';
 import { createCodeTable } from './code.ts';
 import { isNameByte, standsAt } from './record-header.ts';
 import { readProbeName } from './tracefs/probes.ts';
@@ -39,15 +38,6 @@ export interface EventReader {
   readonly unloading: boolean;
   /** Is there anything in a module that a record may be about which does not say so? */
   readonly watching: boolean;
-  /** module_get or module_put from bytes, as its own format prints it: a trace may hold nothing else. Undefined where
-   *  it is printed otherwise, which `tracepoint` reads. */
-  reference(
-    kind: 'module_get' | 'module_put',
-    bytes: Buffer,
-    from: number,
-    to: number,
-    head: Head,
-  ): Event | undefined;
   /** A tracepoint by its bare name (no system prefix). */
   tracepoint(name: string, body: string, head: Head): Read;
   /** A dynamic event: `body` starts with the parenthesis that tells what was probed. A probe on call_rcu() and its
@@ -93,10 +83,6 @@ function interest(what: Interest, prefix: string, ...names: readonly string[]): 
 
 const CALL_SITE = ' call_site=';
 const REFCNT = ' refcnt=';
-const CALL_SITE_BYTES = Buffer.from(CALL_SITE);
-const REFCNT_BYTES = Buffer.from(REFCNT);
-/** Modules and call sites known by their bytes. */
-const MOST_WORDS = 1 << 14;
 /** A reference under trace_options `fields` (since 6.4) and `trace-cmd report -R`. */
 const REF_FIELDS = /^ip=(\S+)(?: \([^)]*\))? refcnt=(?:(-?\d+)|0x[0-9a-f]+ \((-?\d+)\)) name=(\S+)\s*$/;
 const LOAD_FIELDS = /^taints=\S+(?: \(\d+\))? name=(\S+)\s*$/;
@@ -121,8 +107,6 @@ const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|O
  */
 export function createEventReader(returnOrder: 'caller-first' | 'function-first'): EventReader {
   const code = createCodeTable();
-  const codeOf = createByteTable(code, MOST_WORDS);
-  const moduleOf = createByteTable((name) => name, MOST_WORDS);
   /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
   const watched = new Set<string>();
   const dumping = new Set<number>();
@@ -276,28 +260,6 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
 
     get watching() {
       return watched.size > 0;
-    },
-
-    reference(kind, bytes, from, to, head) {
-      let siteAt = from;
-      while (siteAt < to && bytes[siteAt] !== SPACE) siteAt++;
-      let countAt = to - 1;
-      let refcnt = 0;
-      let unit = 1;
-      for (let digit = bytes[countAt]! - 48; digit >= 0 && digit <= 9; digit = bytes[--countAt]! - 48) {
-        refcnt += digit * unit;
-        unit *= 10;
-      }
-      countAt -= REFCNT.length - 1;
-      const callSiteAt = siteAt + CALL_SITE.length;
-      if (siteAt === from || unit === 1 || callSiteAt >= countAt) return undefined;
-      if (!standsAt(CALL_SITE_BYTES, bytes, siteAt) || !standsAt(REFCNT_BYTES, bytes, countAt))
-        return undefined;
-      const callSite = codeOf(bytes, callSiteAt, countAt);
-      if (callSite === undefined) return undefined;
-      const module = moduleOf(bytes, from, siteAt);
-      const { line, ts, cpu, pid, comm, context } = head;
-      return { kind, seq: 0, input: 0, line, ts, cpu, pid, comm, context, module, callSite, refcnt };
     },
 
     tracepoint(name, body, head) {

@@ -118,14 +118,23 @@ export function createParser(sink: Sink, layout: 'default' | 'latency' = 'defaul
   let latency = layout === 'latency';
   let clockKnown = false;
   let latest = 0;
-  /** Of what it passes over, which is records and their stacks, it tells what readFast would have seen. */
+  /** It tells what readFast and readFrame would have told. */
   const sieve = createSieve({
     wanted: () =>
       latency || torn !== undefined
         ? undefined
         : { wakeups: reader.unloading, deferred: reader.watching, frames: frames !== undefined },
+    onReference(event) {
+      clock('time');
+      if (event.ts > latest) latest = event.ts;
+      keep(event);
+    },
+    onStack: openStack,
+    onFrame(name) {
+      if (frames !== undefined && name !== undefined) frames.push(name);
+    },
     onPassed(passed) {
-      frames = undefined;
+      if (!passed.inStack) frames = undefined;
       latest = Math.max(latest, passed.end);
       for (const cpu of lastOfCpu.keys()) if (passed.hasCpu(cpu)) lastOfCpu.delete(cpu);
     },
@@ -156,14 +165,18 @@ export function createParser(sink: Sink, layout: 'default' | 'latency' = 'defaul
     }
   }
 
+  function openStack(cpu: number, pid: number): void {
+    const owner = lastOfCpu.get(cpu);
+    frames = undefined;
+    if (owner !== undefined && owner.pid === pid && owner.stack === undefined) {
+      frames = [];
+      owner.stack = frames;
+    }
+  }
+
   function body(head: Head, text: string, whole: () => string, bodyAt: number): void {
     if (text === '<stack trace>') {
-      const owner = lastOfCpu.get(head.cpu);
-      frames = undefined;
-      if (owner !== undefined && owner.pid === head.pid && owner.stack === undefined) {
-        frames = [];
-        owner.stack = frames;
-      }
+      openStack(head.cpu, head.pid);
       return;
     }
     const name = /^([\w.]+): /.exec(text)?.[1];
@@ -318,13 +331,6 @@ export function createParser(sink: Sink, layout: 'default' | 'latency' = 'defaul
     }
     if (!clockKnown) nanoseconds(bytes.toString('latin1', timeAt, bytes.indexOf(COLON, timeAt)));
     const head: Head = { line, ts, cpu, pid, comm: comm(bytes, start, start + DASH), context };
-    if (tracepoint === 'module_get' || tracepoint === 'module_put') {
-      const event = reader.reference(tracepoint, bytes, restAt, end, head);
-      if (event !== undefined) {
-        keep(event);
-        return true;
-      }
-    }
     readBody(head, tracepoint, bytes, start, restAt, end);
     return true;
   }
@@ -340,14 +346,21 @@ export function createParser(sink: Sink, layout: 'default' | 'latency' = 'defaul
   ): void {
     const rest = bytes.toString('latin1', restAt, end);
     const whole = () => bytes.toString('latin1', start, end);
-    if (tracepoint === undefined) body(head, rest, whole, restAt - start);
-    else place(head, reader.tracepoint(tracepoint, rest, head), whole, restAt - start);
+    if (tracepoint === undefined) {
+      body(head, rest, whole, restAt - start);
+      return;
+    }
+    const read = reader.tracepoint(tracepoint, rest, head);
+    place(head, read, whole, restAt - start);
+    if (sieve.unknown && read !== undefined && 'refcnt' in read)
+      sieve.teachReference(read, bytes.subarray(start, start + DASH));
   }
 
   function readFrame(bytes: Buffer, from: number, to: number): void {
     if (frames === undefined) return;
     const name = frame(bytes, from, to);
     if (name !== undefined) frames.push(name);
+    if (sieve.unknown) sieve.teachFrame(name, bytes.subarray(from, to));
   }
 
   function header(text: string): void {

@@ -1,4 +1,5 @@
 /** How far a long read has come, on stderr, when somebody is there to see it. */
+import { grouped } from '../model/grouped.ts';
 import type { Progress } from '../pipeline/source.ts';
 import { clip, span } from '../report/layout.ts';
 import type { Io } from './io.ts';
@@ -41,7 +42,7 @@ function progressText(progress: readonly Progress[], events: number, seconds: nu
     (sum, source) => (sum === undefined || source.total === undefined ? undefined : sum + source.total),
     0,
   );
-  const rate = `${megabytes(bytes / seconds)}/s, ${events.toLocaleString('en-US')} events`;
+  const rate = `${megabytes(bytes / seconds)}/s, ${grouped(events)} events`;
   // A store is replayed event by event and a pipe has no end in sight: neither tells how much is left.
   if (total === undefined || total === 0 || bytes === 0) return `read ${megabytes(bytes)}, ${rate}`;
   const left = bytes >= total ? 0 : (seconds * (total - bytes)) / bytes;

@@ -2,6 +2,7 @@
  * Puts of a task that had already given back what it took. Each takes the reference of somebody else, which may be in
  * order: what one task takes another may give back. It was a put too many when the taker then gives it back as well.
  */
+import type { Code } from '../model/event.ts';
 import type { Call } from './calls.ts';
 import type { UnmatchedPut } from './changes.ts';
 import type { Reference } from './references.ts';
@@ -22,18 +23,18 @@ const PIDS = 1 << 22;
 const REMEMBERED = 1 << 12;
 
 export function createExtraPuts(): ExtraPuts {
-  /** The latest reference that each task gave back after taking it, by task and incarnation. */
-  const pairs = new Map<number, Reference>();
+  /** Where each task took what it gave back last, by task and incarnation: the call, or the place where none is recorded.
+   *  Not the reference, with which its events would be kept. */
+  let pairs = new Map<number, Call | Code>();
   const keyOf = ({ put, incarnation }: Put) => incarnation.id * PIDS + put.pid;
   const extra = new Set<UnmatchedPut & { readonly robbed: Reference }>();
 
   /** Had this call taken a reference and given it back? Where no call is recorded, the place tells. */
   function followsPair(put: Put): boolean {
-    const before = pairs.get(keyOf(put));
-    if (before === undefined) return false;
-    if (put.within !== undefined) return isAround(before.within, put.within);
-    if (before.within !== undefined) return false;
-    return before.taker === put.dropper || placeName(before.taker) === placeName(put.dropper);
+    const taker = pairs.get(keyOf(put));
+    if (taker === undefined) return false;
+    if ('entry' in taker) return put.within !== undefined && isAround(taker, put.within);
+    return put.within === undefined && (taker === put.dropper || placeName(taker) === placeName(put.dropper));
   }
 
   return {
@@ -45,8 +46,9 @@ export function createExtraPuts(): ExtraPuts {
         if (extra.size >= REMEMBERED) extra.clear();
         extra.add({ ...put, robbed: reference });
       } else if (isOwn) {
-        if (pairs.size >= REMEMBERED) pairs.clear();
-        pairs.set(keyOf(put), reference);
+        // A Map that is cleared holds on to its table as one that grows does: open-references.ts.
+        if (pairs.size >= REMEMBERED) pairs = new Map();
+        pairs.set(keyOf(put), reference.within ?? reference.taker);
       }
     },
     robbing(put) {

@@ -9,9 +9,10 @@ import type { Family } from '../model/standing.ts';
 import { errorReturned } from './arguments.ts';
 import type { Call } from './calls.ts';
 import type { Carrier } from './carriers.ts';
+import { createOpenReferences, type Links, type OpenReferences } from './open-references.ts';
 import { mayPair, placeName, relatedNames } from './sites.ts';
 
-export interface Reference {
+export interface Reference extends Links {
   readonly get: ModuleRefEvent;
   /** The function that took it: the call site, or what a stack or an enclosing call says where that is hidden. */
   readonly taker: Code;
@@ -27,9 +28,6 @@ export interface Reference {
   missedBy: Call | undefined;
   /** What was armed to give it back. */
   carrier: Carrier | undefined;
-  /** Neighbours among the open references that one task took at one place. */
-  older: Reference | undefined;
-  newer: Reference | undefined;
 }
 
 /** References from one taking place. */
@@ -51,9 +49,7 @@ export interface TakingSite {
   readonly wentOn: Map<string, WentOn>;
   /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
   readonly rise: Reference[];
-  readonly open: Set<Reference>;
-  /** The newest open reference of each task; the others hang on it. */
-  readonly newestOfTask: Map<number, Reference>;
+  readonly open: OpenReferences;
 }
 
 export interface WentOn {
@@ -119,22 +115,11 @@ export function createReferenceBook(): ReferenceBook {
         holds: [],
         wentOn: new Map(),
         rise: [],
-        open: new Set(),
-        newestOfTask: new Map(),
+        open: createOpenReferences(),
       };
       sites.set(key, site);
     }
     return site;
-  }
-
-  function unlink(site: TakingSite, reference: Reference): void {
-    const { older, newer, get } = reference;
-    if (older !== undefined) older.newer = newer;
-    if (newer !== undefined) newer.older = older;
-    else if (older !== undefined) site.newestOfTask.set(get.pid, older);
-    else site.newestOfTask.delete(get.pid);
-    reference.older = undefined;
-    reference.newer = undefined;
   }
 
   return {
@@ -151,11 +136,12 @@ export function createReferenceBook(): ReferenceBook {
         ambiguous: false,
         missedBy: undefined,
         carrier: undefined,
-        older: site.newestOfTask.get(get.pid),
+        among: undefined,
+        older: undefined,
         newer: undefined,
+        olderOfTask: undefined,
+        newerOfTask: undefined,
       };
-      if (reference.older !== undefined) reference.older.newer = reference;
-      site.newestOfTask.set(get.pid, reference);
       site.gets++;
       site.rise.push(reference);
       site.open.add(reference);
@@ -179,7 +165,7 @@ export function createReferenceBook(): ReferenceBook {
       for (const site of sites.values()) {
         if (site.open.size === 0 || !mayPair(site.family, family)) continue;
         fitting++;
-        if (carried !== undefined && site.open.has(carried)) carrying = site;
+        if (carried?.among === site.open) carrying = site;
         // Of equals, the place that took first.
         if (best === undefined || signs(site, put, dropper, family) > signs(best, put, dropper, family))
           best = site;
@@ -188,11 +174,10 @@ export function createReferenceBook(): ReferenceBook {
       if (best === undefined) return undefined;
       const mine = ownOf(best, put.pid);
       const certain = carrying === undefined ? mine : carried;
-      const reference = certain ?? (best.open.values().next().value as Reference);
+      const reference = certain ?? best.open.oldest!;
       reference.ambiguous = certain === undefined && (fitting > 1 || best.open.size > 1);
       reference.put = put;
       best.open.delete(reference);
-      unlink(best, reference);
       best.puts++;
       best.partners.set(dropper, (best.partners.get(dropper) ?? 0) + 1);
       if (reference === mine) best.sameTask++;
@@ -211,7 +196,7 @@ export function createReferenceBook(): ReferenceBook {
     newestOf(pid, accept = () => true) {
       let newest: Reference | undefined;
       for (const site of sites.values()) {
-        const candidate = site.newestOfTask.get(pid);
+        const candidate = site.open.newestOf(pid);
         if (
           candidate !== undefined &&
           accept(candidate) &&
@@ -230,9 +215,9 @@ const KEPT = 8;
 
 /** The newest that this task took and has reason to give back: what a call that failed kept, nobody knows of. */
 function ownOf(site: TakingSite, pid: number): Reference | undefined {
-  const newest = site.newestOfTask.get(pid);
+  const newest = site.open.newestOf(pid);
   let own = newest;
-  for (let i = 0; own !== undefined && isKept(own); i++) own = i < KEPT ? own.older : undefined;
+  for (let i = 0; own !== undefined && isKept(own); i++) own = i < KEPT ? own.olderOfTask : undefined;
   return own ?? newest;
 }
 
@@ -246,7 +231,7 @@ function signs(site: TakingSite, put: ModuleRefEvent, dropper: Code, family: Fam
   return (
     (site.family === family ? 16 : 0) +
     (site.partners.has(dropper) ? 8 : 0) +
-    (site.newestOfTask.has(put.pid) ? 4 : 0) +
+    (site.open.newestOf(put.pid) !== undefined ? 4 : 0) +
     (related(site.taker, dropper) ? 2 : 0) +
     (site.partners.size === 0 ? 1 : 0)
   );

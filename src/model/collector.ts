@@ -56,13 +56,14 @@ export interface Sink {
   facts(facts: CaptureFacts): void;
 }
 
-/** Passes over lines that a parser need not see, faster than the parser could. */
+/** Goes over lines that a parser need not see one by one, faster than the parser could. */
 export interface Sieve {
   /** The chunk that `pass` is about from now on. */
   load(chunk: Buffer): void;
   /** @param start where a line begins
+   *  @param linesBefore in the capture
    *  @returns where the first line begins, from there on, that is worth a look or does not end in this chunk */
-  pass(start: number): number;
+  pass(start: number, linesBefore: number): number;
   /** How many the last `pass` went over. */
   readonly lines: number;
 }

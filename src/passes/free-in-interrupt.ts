@@ -106,32 +106,22 @@ export const freeInInterrupt: Pass = {
     }
 
     return {
-      change(change) {
-        switch (change.type) {
-          case 'entered': {
-            const { call } = change;
-            if (!isInterrupt(call.entry) || releaseSign(call, ledger.files) === undefined) return;
-            // No interrupt of its kind is nested on its CPU: the one before is over.
-            const before = open.get(keyOf(call));
-            if (before !== undefined) over(before);
-            open.set(keyOf(call), call);
-            return;
-          }
-          case 'call-returned':
-            if (isInterrupt(change.call.entry)) over(change.call);
-            return;
-          case 'in-interrupt':
-            did(change);
-            return;
-          case 'fault':
-            if (complaints.length < COMPLAINTS && COMPLAINT.test(change.fault.message))
-              complaints.push(change.fault);
-            return;
-          case 'freed':
-            judge(change.incarnation);
-            return;
-          default:
-        }
+      on: {
+        entered({ call }) {
+          if (!isInterrupt(call.entry) || releaseSign(call, ledger.files) === undefined) return;
+          // No interrupt of its kind is nested on its CPU: the one before is over.
+          const before = open.get(keyOf(call));
+          if (before !== undefined) over(before);
+          open.set(keyOf(call), call);
+        },
+        'call-returned'({ call }) {
+          if (isInterrupt(call.entry)) over(call);
+        },
+        'in-interrupt': did,
+        fault({ fault }) {
+          if (complaints.length < COMPLAINTS && COMPLAINT.test(fault.message)) complaints.push(fault);
+        },
+        freed: ({ incarnation }) => judge(incarnation),
       },
       end() {
         for (const incarnation of ledger.incarnations) judge(incarnation);

@@ -16,7 +16,12 @@ export interface Pass {
 }
 
 export interface RunningPass {
-  change(change: Change): void;
+  /** The changes that it looks at, by their type. */
+  readonly on: ChangeHandlers;
   /** The capture ended, or the user pressed ^C: what is still open? */
   end?(): void;
 }
+
+type ChangeHandlers = {
+  readonly [Type in Change['type']]?: (change: Extract<Change, { type: Type }>) => void;
+};

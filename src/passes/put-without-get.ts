@@ -31,11 +31,12 @@ function unmatchedPuts(rule: 'put-without-get' | 'put-after-failed-get'): Pass {
         for (const group of groups.values()) report(finding(ledger, rule, group));
       }
       return {
-        change(change) {
-          // Puts of closed families have partners by construction; one alone means that the capture began late.
-          if (change.type === 'unmatched-put' && !['tracer', 'dependency', 'init'].includes(change.family)) {
-            waiting.push(change);
-          } else if (change.type === 'freed') decide((put) => put.incarnation === change.incarnation);
+        on: {
+          'unmatched-put'(put) {
+            // Puts of closed families have partners by construction; one alone means that the capture began late.
+            if (!['tracer', 'dependency', 'init'].includes(put.family)) waiting.push(put);
+          },
+          freed: ({ incarnation }) => decide((put) => put.incarnation === incarnation),
         },
         end: () => decide(() => true),
       };

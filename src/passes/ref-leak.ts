@@ -41,9 +41,7 @@ export const refLeak: Pass = {
   start(ledger, report) {
     const refused: Unload[] = [];
     return {
-      change(change) {
-        if (change.type === 'unload-refused') refused.push(change.unload);
-      },
+      on: { 'unload-refused': ({ unload }) => refused.push(unload) },
       end() {
         for (const incarnation of ledger.incarnations) {
           if (incarnation.state === 'freed') continue;
@@ -93,9 +91,8 @@ function judge(
 ): Finding | undefined {
   if (site.open.size === 0 || !mayLeak(site)) return undefined;
   const leaked: { reference: Reference; reason: Reason }[] = [];
-  const newest = [...site.open].at(-1);
   for (const reference of site.open) {
-    const reason = whyLeaked(ledger, reference, site, incarnation, refused, reference === newest);
+    const reason = whyLeaked(ledger, reference, site, incarnation, refused, reference === site.open.newest);
     if (reason !== undefined) leaked.push({ reference, reason });
     if (leaked.length >= 1000) break;
   }

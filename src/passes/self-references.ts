@@ -31,16 +31,17 @@ export const unprotectedGet: Pass = {
   start(ledger, report) {
     const bySite = new Map<string, { first: Taken; times: number }>();
     return {
-      change(change) {
-        if (change.type !== 'taken') return;
-        const { incarnation, reference, usersBefore } = change;
-        // While init runs the loader holds the module; with a user, that user does.
-        if (reference.family !== 'own' || usersBefore > 0 || incarnation.state !== 'live') return;
-        if (reference.get.refcnt > 2 || calledFromSysfs(reference.get)) return;
-        const key = `${incarnation.module} ${placeName(reference.taker)}`;
-        const known = bySite.get(key);
-        if (known === undefined) bySite.set(key, { first: change, times: 1 });
-        else known.times++;
+      on: {
+        taken(change) {
+          const { incarnation, reference, usersBefore } = change;
+          // While init runs the loader holds the module; with a user, that user does.
+          if (reference.family !== 'own' || usersBefore > 0 || incarnation.state !== 'live') return;
+          if (reference.get.refcnt > 2 || calledFromSysfs(reference.get)) return;
+          const key = `${incarnation.module} ${placeName(reference.taker)}`;
+          const known = bySite.get(key);
+          if (known === undefined) bySite.set(key, { first: change, times: 1 });
+          else known.times++;
+        },
       },
       end() {
         for (const { first, times } of bySite.values()) {
@@ -110,22 +111,23 @@ export const earlyPut: Pass = {
         for (const { given, freed } of byPlace.values())
           report(notReturned(ledger, given, freed, crashed.get(given)));
       },
-      change(change) {
-        if (change.type === 'fault') {
+      on: {
+        fault({ fault }) {
           verdicts.fault();
-          crash(change.fault);
-        }
-        if (change.type === 'given-back') {
+          crash(fault);
+        },
+        'given-back'(change) {
           const { incarnation, reference, usersAfter } = change;
           const put = reference.put!;
           if (usersAfter > 0 || familyOf(put.callSite, incarnation.module) !== 'own') return;
           const list = lastPuts.get(incarnation) ?? [];
           list.push(change);
           lastPuts.set(incarnation, list.slice(-16));
-        } else if (change.type === 'freed') {
+        },
+        freed(change) {
           for (const put of lastPuts.get(change.incarnation) ?? []) consider(put, change);
           lastPuts.delete(change.incarnation);
-        }
+        },
       },
     };
 

@@ -19,9 +19,7 @@ export const stuckUnload: Pass = {
     /** By task, the latest report: each repeats the one before, with more seconds. */
     const hung = new Map<number, HungUnload>();
     return {
-      change(change) {
-        if (change.type === 'hung-unload') hung.set(change.task.pid, change);
-      },
+      on: { 'hung-unload': (change) => hung.set(change.task.pid, change) },
       end() {
         for (const unload of ledger.underWay) {
           if (unload.enter === undefined || unload.free !== undefined) continue;

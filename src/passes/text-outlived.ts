@@ -35,18 +35,19 @@ export const releaseAfterExit: Pass = {
     );
     return {
       end: verdicts.end,
-      change(change) {
-        if (change.type === 'fault') verdicts.fault();
-        if (change.type !== 'freed') return;
-        for (const call of change.inFlight) {
-          if (releaseSign(call, ledger.files) === undefined) continue;
-          verdicts.add(change, call);
-        }
-        for (const call of change.unload.returned) {
-          if (releaseSign(call, ledger.files) === undefined || isWaitedFor(call)) continue;
-          if (ledger.orderedBefore(call, change.unload) !== undefined) continue;
-          report(lucky(ledger, change, call));
-        }
+      on: {
+        fault: verdicts.fault,
+        freed(change) {
+          for (const call of change.inFlight) {
+            if (releaseSign(call, ledger.files) === undefined) continue;
+            verdicts.add(change, call);
+          }
+          for (const call of change.unload.returned) {
+            if (releaseSign(call, ledger.files) === undefined || isWaitedFor(call)) continue;
+            if (ledger.orderedBefore(call, change.unload) !== undefined) continue;
+            report(lucky(ledger, change, call));
+          }
+        },
       },
     };
   },
@@ -99,41 +100,42 @@ export const textInUse: Pass = {
         for (const crash of crashes) if (crash.incarnation.free === undefined) judge(crash);
         for (const [claim, freed] of waiting) report(pending(ledger, freed, claim));
       },
-      change(change) {
-        if (change.type === 'fault') {
+      on: {
+        fault({ fault }) {
           verdicts.fault();
-          const crash = faulted.has(change.fault.pid) ? undefined : crashInFreedText(ledger, change.fault);
-          if (change.fault.what === 'oops') faulted.add(change.fault.pid);
+          const crash = faulted.has(fault.pid) ? undefined : crashInFreedText(ledger, fault);
+          if (fault.what === 'oops') faulted.add(fault.pid);
           if (crash === undefined) return;
           if (crash.incarnation.unload?.done === undefined) crashes.push(crash);
           else judge(crash);
-        }
-        if (change.type === 'ran-after-free') {
-          callbacks.ran(change.event);
-          const freed = waiting.get(change.claim);
-          waiting.delete(change.claim);
-          if (freed !== undefined) report(pending(ledger, freed, change.claim, change.event));
-        }
-        if (change.type !== 'freed') return;
-        for (const calls of byTask(change.inFlight)) {
-          // Told as the release that it is in.
-          if (calls.some((call) => releaseSign(call, ledger.files) !== undefined)) continue;
-          // One finding a task, for its outermost call: the thread function, not the step it was in.
-          verdicts.add(
-            change,
-            calls.find((call) => isRunning(ledger, call, change.incarnation)) ?? calls[0]!,
-          );
-        }
-        for (const claim of change.pending) {
-          // Told as the call that it is in.
-          if (!change.inFlight.some((call) => runsAs(claim, call))) waiting.set(claim, change);
-        }
-        callbacks.freed(change);
-        for (const crash of crashes)
-          if (crash.incarnation === change.incarnation && crash.call === undefined) judge(crash);
-        crashes = crashes.filter(({ incarnation }) => incarnation !== change.incarnation);
-        const files = openFiles(ledger, change);
-        if (files.length > 0) report(filesOpen(ledger, change, files));
+        },
+        'ran-after-free'({ claim, event }) {
+          callbacks.ran(event);
+          const freed = waiting.get(claim);
+          waiting.delete(claim);
+          if (freed !== undefined) report(pending(ledger, freed, claim, event));
+        },
+        freed(change) {
+          for (const calls of byTask(change.inFlight)) {
+            // Told as the release that it is in.
+            if (calls.some((call) => releaseSign(call, ledger.files) !== undefined)) continue;
+            // One finding a task, for its outermost call: the thread function, not the step it was in.
+            verdicts.add(
+              change,
+              calls.find((call) => isRunning(ledger, call, change.incarnation)) ?? calls[0]!,
+            );
+          }
+          for (const claim of change.pending) {
+            // Told as the call that it is in.
+            if (!change.inFlight.some((call) => runsAs(claim, call))) waiting.set(claim, change);
+          }
+          callbacks.freed(change);
+          for (const crash of crashes)
+            if (crash.incarnation === change.incarnation && crash.call === undefined) judge(crash);
+          crashes = crashes.filter(({ incarnation }) => incarnation !== change.incarnation);
+          const files = openFiles(ledger, change);
+          if (files.length > 0) report(filesOpen(ledger, change, files));
+        },
       },
     };
   },

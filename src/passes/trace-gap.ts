@@ -31,18 +31,18 @@ export const traceGap: Pass = {
     }
 
     return {
-      change(change) {
-        if (change.type === 'forgotten') tellMore(change.incarnation);
-        if (change.type !== 'gap') return;
-        const { incarnation, gap } = change;
-        const known = gaps.get(incarnation) ?? { told: 0, more: 0, last: gap };
-        gaps.set(incarnation, known);
-        known.last = gap;
-        if (known.told === EACH) known.more += Math.abs(gap.delta);
-        else {
-          known.told++;
-          report(missing(incarnation, gap));
-        }
+      on: {
+        forgotten: ({ incarnation }) => tellMore(incarnation),
+        gap({ incarnation, gap }) {
+          const known = gaps.get(incarnation) ?? { told: 0, more: 0, last: gap };
+          gaps.set(incarnation, known);
+          known.last = gap;
+          if (known.told === EACH) known.more += Math.abs(gap.delta);
+          else {
+            known.told++;
+            report(missing(incarnation, gap));
+          }
+        },
       },
       end() {
         for (const incarnation of gaps.keys()) tellMore(incarnation);

@@ -50,11 +50,13 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   /** Of which some tell where they ran. */
   const placed = new Set<EventKind>();
   const running: RunningPass[] = [];
+  /** Of all passes, by the type of change. */
+  const handlers = new Map<string, ((change: Change) => void)[]>();
   const accounts = createUnloadAccounts();
   const totals = createTotals();
   let seq = 0;
   const ledger = createLedger((change) => {
-    for (const pass of running) pass.change(change);
+    for (const handle of handlers.get(change.type) ?? []) handle(change);
     accounts.change(change);
     if (change.type === 'forgotten') totals.forget(change.incarnation);
     onChange?.(change);
@@ -65,7 +67,12 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     findings.push(finding);
     onFinding?.(finding);
   }
-  for (const pass of passes) running.push(pass.start(ledger, report));
+  for (const pass of passes) {
+    const started = pass.start(ledger, report);
+    running.push(started);
+    for (const [type, handle] of Object.entries(started.on))
+      handlers.set(type, [...(handlers.get(type) ?? []), handle as (change: Change) => void]);
+  }
 
   return {
     ledger,

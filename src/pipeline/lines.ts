@@ -15,7 +15,7 @@ const LONGEST = 1 << 22;
  *  rows, too. A prime, so as not to ask about the same line of each record with its stack. */
 const PATIENCE = 7;
 
-/** @param sieve lines that it passes over are counted only */
+/** @param sieve lines that it goes over are counted only */
 export function createLineSplitter(
   onLine: (bytes: Buffer, start: number, end: number, line: number) => void,
   sieve?: Sieve,
@@ -38,7 +38,7 @@ export function createLineSplitter(
       let start = 0;
       for (;;) {
         if (sieve !== undefined && restLength === 0 && lines >= askAt) {
-          start = sieve.pass(start);
+          start = sieve.pass(start, lines);
           if (sieve.lines === 0) askAt = lines + PATIENCE;
           lines += sieve.lines;
         }

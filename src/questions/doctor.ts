@@ -1,5 +1,6 @@
 /** Doctor: which rules can be decided, on a machine or from captures, and what would help with the rest. */
 import type { DoctorAnswer, RuleHealth } from '../model/answers.ts';
+import { grouped } from '../model/grouped.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { type InputSummary, type Report, type RuleId, ruleIds } from '../model/report.ts';
 
@@ -90,7 +91,7 @@ function inputTroubles({ path, format, clock, lost, bad, events }: InputSummary)
       ? []
       : [
           {
-            text: `${path}: ${lost.toLocaleString('en-US')} events were lost, beside ${events.toLocaleString('en-US')} that were read`,
+            text: `${path}: ${grouped(lost)} events were lost, beside ${grouped(events)} that were read`,
             ...(buffer === undefined ? {} : { advice: buffer }),
           },
         ]),

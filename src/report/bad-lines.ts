@@ -1,5 +1,6 @@
 /** Lines that could not be read, quoted with the place where they stopped making sense. */
 import type { Bad } from '../model/collector.ts';
+import { grouped } from '../model/grouped.ts';
 import type { InputSummary } from '../model/report.ts';
 import { printable } from './printable.ts';
 
@@ -17,12 +18,8 @@ export function badLines(
   const lines = inputs.reduce((sum, input) => sum + input.lines, 0);
   const quotes = inputs.flatMap((input, index) => (bad[index] ?? []).map((line) => ({ input, line })));
   const told = quotes.slice(0, QUOTED).map(({ input, line }) => quote(input, line, width));
-  const total = `modlife: ${number(count)} of ${number(lines)} lines could not be read (--strict makes this fatal)\n`;
+  const total = `modlife: ${grouped(count)} of ${grouped(lines)} lines could not be read (--strict makes this fatal)\n`;
   return told.join('') + total;
-}
-
-function number(count: number): string {
-  return count.toLocaleString('en-US');
 }
 
 function quote({ path }: InputSummary, { line, column, message, text }: Bad, width: number): string {

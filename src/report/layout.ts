@@ -1,5 +1,6 @@
 /** Text for a terminal: wrapping, columns, colour. Widths count characters, which is right for what kernels print. */
 import { tellsTime } from '../model/clock.ts';
+import { grouped } from '../model/grouped.ts';
 import type { InputSummary } from '../model/report.ts';
 import { printable } from './printable.ts';
 
@@ -147,5 +148,5 @@ export function span(ns: number): string {
 }
 
 export function plural(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

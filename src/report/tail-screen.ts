@@ -1,4 +1,5 @@
 /** The screen of `tail`: what is known and what was chosen in, lines out, each no wider than the terminal. */
+import { grouped } from '../model/grouped.ts';
 import type { Severity } from '../model/report.ts';
 import type { ModuleRow, ShownFinding, ShownHolder, TailChoice, TailView } from '../model/tail-view.ts';
 import { clip, clipStart, clockTime, paint, plural, type Style, span, wrap } from './layout.ts';
@@ -63,7 +64,7 @@ function header(view: TailView, { paused }: TailChoice, style: Style): string[] 
   const first = justified(`modlife tail  ${source}`, right, style);
   const counts = [
     `${plural(view.events, 'event')}, ${rate(view.rate)}/s`,
-    view.lost === 0 ? 'none lost' : `${view.lost.toLocaleString('en-US')} lost`,
+    view.lost === 0 ? 'none lost' : `${grouped(view.lost)} lost`,
     ...(view.bad === 0 ? [] : [`${plural(view.bad, 'line')} unreadable`]),
     ...(view.restarts === 0 ? [] : [`began anew ${plural(view.restarts, 'time')}`]),
   ].join('  ');
@@ -77,9 +78,7 @@ function header(view: TailView, { paused }: TailChoice, style: Style): string[] 
 const LOUD_RATE = 10;
 
 function rate(perSecond: number): string {
-  return perSecond >= LOUD_RATE || perSecond === 0
-    ? Math.round(perSecond).toLocaleString('en-US')
-    : perSecond.toFixed(1);
+  return perSecond >= LOUD_RATE || perSecond === 0 ? grouped(Math.round(perSecond)) : perSecond.toFixed(1);
 }
 
 function moduleTable(

@@ -1,6 +1,7 @@
 /** A Report as a person reads it in a terminal: a screen for each finding at most. */
 import { counts } from '../model/bar.ts';
 import { tellsTime } from '../model/clock.ts';
+import { grouped } from '../model/grouped.ts';
 import type { Evidence, Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
 import {
   beside,
@@ -57,14 +58,14 @@ function inputLine(input: InputSummary, inputs: readonly InputSummary[], style: 
     input.format,
     ...(input.kernel === undefined ? [] : [`Linux ${input.kernel}`]),
     plural(input.events, 'event'),
-    input.lost === 0 ? 'none lost' : `${input.lost.toLocaleString('en-US')} lost`,
+    input.lost === 0 ? 'none lost' : `${grouped(input.lost)} lost`,
     ...(input.bad === 0 ? [] : [`${plural(input.bad, 'line')} unreadable`]),
     ...(input.first === null || input.last === null || !tellsTime(input.clock)
       ? []
       : [
           `${span(input.last - input.first)}${input.cpus === undefined ? '' : ` on ${plural(input.cpus, 'CPU')}`}`,
         ]),
-    ...(repeated === 0 ? [] : [`${repeated.toLocaleString('en-US')} told twice, counted once`]),
+    ...(repeated === 0 ? [] : [`${grouped(repeated)} told twice, counted once`]),
     ...(offset === undefined ? [] : [movedClock(offset, inputs)]),
   ];
   return wrap(`${pathName(input, style.width - 1)}: ${facts.join(', ')}`, style, '    ', '');

@@ -1,6 +1,7 @@
 /** What was read, how good it is, and which rules it could answer. */
 import { tellsTime } from '../../model/clock.ts';
 import type { Dossier } from '../../model/dossier.ts';
+import { grouped } from '../../model/grouped.ts';
 import type { InputSummary, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
 import { asPrinted, CERTAINTY } from './finding.ts';
@@ -33,7 +34,7 @@ function inputs(list: readonly InputSummary[]): Html {
 <tr><th scope="row"><code>${pathName(input.path)}</code></th>
 <td>${input.format}${input.kernel === undefined ? '' : `, Linux ${input.kernel}`}</td>
 <td>${CLOCKS[input.clock]}${input.cpus === undefined ? '' : `, ${plural(input.cpus, 'CPU')}`}${covered(input)}</td>
-<td class="number">${number(input.events)}</td><td class="number ${input.lost > 0 ? 'poor' : ''}">${number(input.lost)}</td><td class="number ${input.bad > 0 ? 'poor' : ''}">${number(input.bad)}</td></tr>`,
+<td class="number">${grouped(input.events)}</td><td class="number ${input.lost > 0 ? 'poor' : ''}">${grouped(input.lost)}</td><td class="number ${input.bad > 0 ? 'poor' : ''}">${grouped(input.bad)}</td></tr>`,
   );
   return html`
 <div class="scroll" role="region" aria-label="Captures" tabindex="0"><table>
@@ -66,8 +67,4 @@ function rules({ passes, findings }: Report): Html {
 <table class="rules"><caption>Rules</caption>
 <thead><tr><th scope="col">Rule</th><th scope="col">Answer</th></tr></thead>
 <tbody>${rows}</tbody></table>`;
-}
-
-function number(count: number): string {
-  return count.toLocaleString('en-US');
 }

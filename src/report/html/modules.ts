@@ -2,6 +2,7 @@
 import type { BalanceRow, Held, Holder } from '../../model/answers.ts';
 import { tellsTime } from '../../model/clock.ts';
 import type { Dossier, Life, LifeState, ModuleLife } from '../../model/dossier.ts';
+import { grouped } from '../../model/grouped.ts';
 import type { Finding, InputSummary, Report } from '../../model/report.ts';
 import { dependent } from '../holders.ts';
 import { plural, span } from '../layout.ts';
@@ -36,7 +37,7 @@ function overview(
 ): Html {
   const rows = list.map(
     ({ module, state, incarnations, gets, puts, held }) => html`
-<tr data-module="${module}"><th scope="row"><a href="#${moduleId(module)}"><code>${module}</code></a></th><td><span class="state ${state}">${state}</span></td><td class="number ${held > 0 ? 'strong' : ''}">${count(held)}</td><td>${worst(found.get(module) ?? [], idOf)}</td><td class="number">${count(gets)}</td><td class="number">${count(puts)}</td><td class="number">${count(incarnations)}</td></tr>`,
+<tr data-module="${module}"><th scope="row"><a href="#${moduleId(module)}"><code>${module}</code></a></th><td><span class="state ${state}">${state}</span></td><td class="number ${held > 0 ? 'strong' : ''}">${grouped(held)}</td><td>${worst(found.get(module) ?? [], idOf)}</td><td class="number">${grouped(gets)}</td><td class="number">${grouped(puts)}</td><td class="number">${grouped(incarnations)}</td></tr>`,
   );
   return html`
 <div class="scroll" role="region" aria-label="Modules" tabindex="0"><table class="overview">
@@ -158,7 +159,7 @@ function holders(atEnd: Held, leftOut: number, { inputs }: Report): Html {
 <div class="scroll" role="region" aria-label="Holders" tabindex="0"><table>
 <thead><tr><th scope="col">Taken by</th><th scope="col">Task</th><th scope="col">At</th><th scope="col" class="number">Age</th><th scope="col">Source</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
-${leftOut > 0 ? html`<p>and ${leftOut.toLocaleString('en-US')} younger ones (<code>modlife holders --json</code> lists all).</p>` : undefined}`;
+${leftOut > 0 ? html`<p>and ${grouped(leftOut)} younger ones (<code>modlife holders --json</code> lists all).</p>` : undefined}`;
 }
 
 function holderRow(holder: Holder, clock: InputSummary['clock'], inputs: readonly InputSummary[]): Html {
@@ -175,7 +176,7 @@ function sites({ sites: list, sitesLeftOut, unpaired, module }: ModuleLife): Htm
   const name = (site: string) => site.replaceAll(own, '');
   const rows = list.map(
     (row) => html`
-<tr><th scope="row"><code>${name(row.taker)}</code>${row.family === undefined ? undefined : html`<span class="where">${row.family}</span>`}</th><td class="number">${count(row.gets)}</td><td class="number">${count(row.puts)}</td><td class="number ${row.held > 0 ? 'strong' : ''}">${count(row.held)}</td><td>${givenBackBy(row, name)}</td></tr>`,
+<tr><th scope="row"><code>${name(row.taker)}</code>${row.family === undefined ? undefined : html`<span class="where">${row.family}</span>`}</th><td class="number">${grouped(row.gets)}</td><td class="number">${grouped(row.puts)}</td><td class="number ${row.held > 0 ? 'strong' : ''}">${grouped(row.held)}</td><td>${givenBackBy(row, name)}</td></tr>`,
   );
   return html`
 <h4>Taken and given back, as the pairs really matched</h4>
@@ -192,7 +193,7 @@ function givenBackBy(
 ): Html | undefined {
   if (puts === 0) return undefined;
   const by = partners.map(
-    ({ site, times }, index) => html`${index === 0 ? '' : ', '}<code>${name(site)}</code> ×${count(times)}`,
+    ({ site, times }, index) => html`${index === 0 ? '' : ', '}<code>${name(site)}</code> ×${grouped(times)}`,
   );
   const elsewhere = puts - partners.reduce((sum, { times }) => sum + times, 0);
   const tasks =
@@ -200,15 +201,15 @@ function givenBackBy(
       ? 'the same task'
       : sameTask === 0
         ? 'other tasks'
-        : `${count(sameTask ?? 0)} by the same task`;
-  return html`${by}${elsewhere > 0 ? `, elsewhere ×${count(elsewhere)}` : ''}<span class="where">${tasks}${longest === undefined ? '' : `, within ${span(longest)}`}</span>`;
+        : `${grouped(sameTask ?? 0)} by the same task`;
+  return html`${by}${elsewhere > 0 ? `, elsewhere ×${grouped(elsewhere)}` : ''}<span class="where">${tasks}${longest === undefined ? '' : `, within ${span(longest)}`}</span>`;
 }
 
 function tasks({ tasks: list, tasksLeftOut }: ModuleLife): Html | undefined {
   if (list.length === 0) return undefined;
   const rows = list.map(
     ({ comm, pid, context, gets, puts }) => html`
-<tr><th scope="row">${comm}${pid === undefined ? html` <span class="where">several</span>` : `/${pid}`}</th><td>${context === 'task' ? 'process' : context}</td><td class="number">${count(gets)}</td><td class="number">${count(puts)}</td></tr>`,
+<tr><th scope="row">${comm}${pid === undefined ? html` <span class="where">several</span>` : `/${pid}`}</th><td>${context === 'task' ? 'process' : context}</td><td class="number">${grouped(gets)}</td><td class="number">${grouped(puts)}</td></tr>`,
   );
   return html`
 <details><summary>By task and context</summary>
@@ -232,8 +233,4 @@ function loads({ lives, livesBefore }: ModuleLife, inputs: readonly InputSummary
     return html`<li value="${nth}">${steps}${remarks}</li>`;
   });
   return html`<details><summary>Loads and states</summary>${livesBefore > 0 ? html`<p>${plural(livesBefore, 'earlier load')} left out.</p>` : undefined}<ol>${rows}</ol></details>`;
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

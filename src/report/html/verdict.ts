@@ -1,6 +1,7 @@
 /** The answer in one look: is there a bug, where, what to do, and how far to believe it. */
 import { isDamaged } from '../../model/bar.ts';
 import { tellsTime } from '../../model/clock.ts';
+import { grouped } from '../../model/grouped.ts';
 import type { Finding, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
 import { letGoInWords } from '../reading-notes.ts';
@@ -74,7 +75,7 @@ function next(findings: readonly Finding[], idOf: IdOf): Html | undefined {
         html`<li><span class="severity ${finding.severity}">${finding.severity}</span> <a href="#${idOf(finding)}">${sentence(finding.title)}</a></li>`,
     );
   const rest = findings.length - items.length;
-  return html`<h2 class="also">Also found</h2><ul class="next">${items}${rest > 0 ? html`<li><a href="#findings">and ${rest.toLocaleString('en-US')} more</a></li>` : undefined}</ul>`;
+  return html`<h2 class="also">Also found</h2><ul class="next">${items}${rest > 0 ? html`<li><a href="#findings">and ${grouped(rest)} more</a></li>` : undefined}</ul>`;
 }
 
 /** The quality of the capture in a line, since it bounds what silence proves. */
