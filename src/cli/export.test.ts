@@ -161,6 +161,7 @@ test.each([
   ['tracefs/6.1-get-leak-fixed.txt', ['unformed', 'coming', 'live', 'going'], 0],
   // Nanoseconds, which no double of microseconds holds exactly.
   ['bpftrace/6.12-leak.txt', ['coming', 'live'], 1],
+  ['tracefs/6.1-init-fails-timer-pending.txt', ['unformed', 'coming', 'going'], 0],
 ])(
   'the states in %s follow each other without gaps, and the count ends at what is held',
   async (sample, names, held) => {
