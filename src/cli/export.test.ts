@@ -30,10 +30,10 @@ const named = { name: z.string(), cat: z.string() };
 const eventSchema = z.discriminatedUnion('ph', [
   z.strictObject({
     ph: z.literal('M'),
-    name: z.enum(['process_name', 'thread_name', 'process_sort_index']),
+    name: z.enum(['process_name', 'thread_name', 'process_sort_index', 'thread_sort_index']),
     ...track,
     tid: track.tid.optional(),
-    args: z.union([z.strictObject({ name: z.string() }), z.strictObject({ sort_index: z.literal(-1) })]),
+    args: z.union([z.strictObject({ name: z.string() }), z.strictObject({ sort_index: z.number().int() })]),
   }),
   z.strictObject({
     ph: z.literal('X'),
@@ -50,13 +50,14 @@ const eventSchema = z.discriminatedUnion('ph', [
     args: z.looseObject({ incarnation: z.number().int() }),
   }),
   z.strictObject({
-    ph: z.enum(['B', 'E']),
+    ph: z.literal('B'),
     ...named,
     cat: z.literal('state'),
     ...track,
     ts,
     args: z.strictObject({ incarnation: z.number().int() }),
   }),
+  z.strictObject({ ph: z.literal('E'), ...named, cat: z.literal('state'), ...track, ts }),
   z.strictObject({
     ph: z.literal('C'),
     name: z.literal('references'),
@@ -74,23 +75,23 @@ const documentSchema = z.strictObject({
 
 /** The slices of states, as Perfetto has them: it sorts by time, of one time the ends first, and keeps a stack. */
 function statesOf({ traceEvents }: z.infer<typeof documentSchema>) {
-  const open = new Map<string, { name: string; ts: number; incarnation: unknown }[]>();
+  const open = new Map<string, { name: string; ts: number; incarnation: number }[]>();
   const sorted = traceEvents
     .flatMap((event) => {
       const { ph } = event;
       return (ph === 'B' || ph === 'E' || ph === 'X') && event.cat === 'state' ? [event] : [];
     })
     .sort((a, b) => a.ts - b.ts || Number(b.ph === 'E') - Number(a.ph === 'E'));
-  const slices = sorted.flatMap(({ ph, name, ts, pid, tid, args }) => {
+  const slices = sorted.flatMap((event) => {
+    const { name, ts, pid, tid } = event;
     const key = `${pid} ${tid}`;
     const stack = open.get(key) ?? [];
     open.set(key, stack);
-    const { incarnation } = args;
-    const begun = ph === 'E' ? stack.pop() : { name, ts, incarnation };
+    const begun = event.ph === 'E' ? stack.pop() : { name, ts, incarnation: event.args.incarnation };
     expect(stack).toEqual([]);
-    if (ph === 'B') stack.push(begun!);
-    expect(begun).toMatchObject({ name, incarnation });
-    return ph === 'B' ? [] : [{ ...begun!, end: ts }];
+    expect(begun).toMatchObject({ name });
+    if (event.ph === 'B') stack.push(begun!);
+    return event.ph === 'B' ? [] : [{ ...begun!, end: ts }];
   });
   expect([...open.values()].flat()).toEqual([]);
   return slices;
@@ -227,7 +228,7 @@ test.each([PAYLOAD, ']}', '\u0000\n\ud800', 'state', ''])(
     };
     const text = write(item) + write({ type: 'end', tool: { name: 'modlife', version: '0' }, inputs: [] });
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]|(?<!\\)\\ud[89a-f]/);
-    expect(documentSchema.parse(JSON.parse(text)).traceEvents).toHaveLength(5);
+    expect(documentSchema.parse(JSON.parse(text)).traceEvents).toHaveLength(7);
   },
 );
 

@@ -30,7 +30,10 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
       const name = module === '*' ? 'capture' : `module ${module}`;
       news.push({ ph: 'M', name: 'process_name', pid: process.pid, args: { name } });
       // They come last and stand first.
-      for (const first of ['state', 'findings']) track(module, first, news);
+      for (const [index, first] of ['findings', 'state'].entries()) {
+        const { pid, tid } = track(module, first, news);
+        news.push({ ph: 'M', name: 'thread_sort_index', pid, tid, args: { sort_index: -1 - index } });
+      }
     }
     return process;
   }
@@ -75,10 +78,12 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
         const { module, state, incarnation, from, to } = item;
         const where = track(module, 'state', events);
         // Readers add a duration to the start, and round: states would overlap. Some know an end by all that began.
-        const slice = { cat: 'state', name: state, ...where, args: { incarnation } };
+        const slice = { cat: 'state', name: state, ...where };
+        const args = { incarnation };
         // Of one time, Perfetto takes the ends first: what begins and ends in it would never end.
-        if (from === to) events.push({ ph: 'X', ts: micros(from), dur: 0, ...slice });
-        else events.push({ ph: 'B', ts: micros(from), ...slice }, { ph: 'E', ts: micros(to), ...slice });
+        if (from === to) events.push({ ph: 'X', ts: micros(from), dur: 0, ...slice, args });
+        else
+          events.push({ ph: 'B', ts: micros(from), ...slice, args }, { ph: 'E', ts: micros(to), ...slice });
         return events;
       }
       case 'finding': {
