@@ -30,27 +30,34 @@ const named = { name: z.string(), cat: z.string() };
 const eventSchema = z.discriminatedUnion('ph', [
   z.strictObject({
     ph: z.literal('M'),
-    name: z.enum(['process_name', 'thread_name']),
+    name: z.enum(['process_name', 'thread_name', 'process_sort_index', 'thread_sort_index']),
     ...track,
     tid: track.tid.optional(),
-    args: z.strictObject({ name: z.string() }),
+    args: z.union([z.strictObject({ name: z.string() }), z.strictObject({ sort_index: z.number().int() })]),
   }),
   z.strictObject({
     ph: z.literal('X'),
     ...named,
     ...track,
     ts,
-    dur: z.number().nonnegative(),
-    args: z.looseObject({}),
+    dur: z.literal(0),
+    bind_id: z
+      .string()
+      .regex(/^0x[0-9a-f]+$/)
+      .optional(),
+    flow_out: z.literal(true).optional(),
+    flow_in: z.literal(true).optional(),
+    args: z.looseObject({ incarnation: z.number().int() }),
   }),
   z.strictObject({
-    ph: z.enum(['B', 'E']),
+    ph: z.literal('B'),
     ...named,
     cat: z.literal('state'),
     ...track,
     ts,
     args: z.strictObject({ incarnation: z.number().int() }),
   }),
+  z.strictObject({ ph: z.literal('E'), ...named, cat: z.literal('state'), ...track, ts }),
   z.strictObject({
     ph: z.literal('C'),
     name: z.literal('references'),
@@ -58,9 +65,7 @@ const eventSchema = z.discriminatedUnion('ph', [
     ts,
     args: z.strictObject({ held: z.number().int() }),
   }),
-  z.strictObject({ ph: z.literal('i'), ...named, ...track, ts, s: z.literal('p'), args: z.looseObject({}) }),
-  z.strictObject({ ph: z.literal('s'), ...named, ...track, ts, id: z.number().int() }),
-  z.strictObject({ ph: z.literal('f'), ...named, ...track, ts, id: z.number().int(), bp: z.literal('e') }),
+  z.strictObject({ ph: z.literal('i'), ...named, ...track, ts, s: z.literal('t'), args: z.looseObject({}) }),
 ]);
 const documentSchema = z.strictObject({
   displayTimeUnit: z.literal('ns'),
@@ -68,21 +73,41 @@ const documentSchema = z.strictObject({
   otherData: z.object({ tool: z.object(), inputs: z.array(z.object()) }),
 });
 
-/** The slices of states, as a reader that sorts by time and keeps a stack has them. */
+/** The slices of states, as Perfetto has them: it sorts by time, of one time the ends first, and keeps a stack. */
 function statesOf({ traceEvents }: z.infer<typeof documentSchema>) {
   const open = new Map<string, { name: string; ts: number; incarnation: number }[]>();
-  return traceEvents.flatMap((event) => {
-    if (event.ph !== 'B' && event.ph !== 'E') return [];
-    const { name, ts, pid, tid, args } = event;
+  const sorted = traceEvents
+    .flatMap((event) => {
+      const { ph } = event;
+      return (ph === 'B' || ph === 'E' || ph === 'X') && event.cat === 'state' ? [event] : [];
+    })
+    .sort((a, b) => a.ts - b.ts || Number(b.ph === 'E') - Number(a.ph === 'E'));
+  const slices = sorted.flatMap((event) => {
+    const { name, ts, pid, tid } = event;
     const key = `${pid} ${tid}`;
     const stack = open.get(key) ?? [];
     open.set(key, stack);
-    if (event.ph === 'B') stack.push({ name, ts, ...args });
-    const begun = event.ph === 'E' ? stack.pop() : undefined;
-    expect(stack.length).toBe(event.ph === 'B' ? 1 : 0);
-    if (event.ph === 'B') return [];
-    expect(begun).toMatchObject({ name, ...args });
-    return [{ ...begun!, end: ts }];
+    const begun = event.ph === 'E' ? stack.pop() : { name, ts, incarnation: event.args.incarnation };
+    expect(stack).toEqual([]);
+    expect(begun).toMatchObject({ name });
+    if (event.ph === 'B') stack.push(begun!);
+    return event.ph === 'B' ? [] : [{ ...begun!, end: ts }];
+  });
+  expect([...open.values()].flat()).toEqual([]);
+  return slices;
+}
+
+/** The flows, as Perfetto has them: each binds to the very slices that name it. */
+function flowsOf({ traceEvents }: z.infer<typeof documentSchema>) {
+  const left = new Map<string, { name: string; ts: number }>();
+  return traceEvents.flatMap((event) => {
+    if (event.ph !== 'X' || event.bind_id === undefined) return [];
+    expect(event.flow_out).not.toBe(event.flow_in);
+    expect(left.has(event.bind_id)).toBe(event.flow_in === true);
+    const get = left.get(event.bind_id);
+    if (get !== undefined) return [{ from: get.name, to: event.name, lasts: event.ts - get.ts }];
+    left.set(event.bind_id, event);
+    return [];
   });
 }
 
@@ -92,21 +117,17 @@ describe.each(samples)('%s', (sample) => {
   test('for Perfetto is as its golden, and Trace Event Format', async () => {
     const text = await exported('--to', 'perfetto', sample);
     await expect(text).toMatchFileSnapshot(golden('perfetto'));
-    const { traceEvents } = documentSchema.parse(JSON.parse(text));
-    const slices = new Set(
-      traceEvents.flatMap((event) => (event.ph === 'X' ? [`${event.pid} ${event.tid} ${event.ts}`] : [])),
-    );
-    const starts = traceEvents.filter((event) => event.ph === 's');
-    const ends = traceEvents.filter((event) => event.ph === 'f');
-    expect(ends.length).toBeGreaterThan(0);
-    expect(ends.map(({ id }) => id)).toEqual(starts.map(({ id }) => id));
-    expect(new Set(starts.map(({ id }) => id)).size).toBe(starts.length);
-    for (const { pid, tid, ts } of [...starts, ...ends]) expect(slices).toContain(`${pid} ${tid} ${ts}`);
+    const document = documentSchema.parse(JSON.parse(text));
+    const flows = flowsOf(document);
+    expect(flows.length).toBeGreaterThan(0);
+    for (const { from, to } of flows)
+      expect([from, to]).toEqual([expect.stringMatching(/^get /), expect.stringMatching(/^put /)]);
+    const { traceEvents } = document;
     const tracks = new Set(
       traceEvents.flatMap((event) => (event.ph === 'M' ? [`${event.pid} ${event.tid ?? ''}`] : [])),
     );
     for (const event of traceEvents)
-      if (event.ph === 'X' || event.ph === 'B') expect(tracks).toContain(`${event.pid} ${event.tid}`);
+      if ('tid' in event) expect(tracks).toContain(`${event.pid} ${event.tid}`);
   });
 
   test('as CSV and NDJSON is as its golden, and what query answers', async () => {
@@ -141,6 +162,7 @@ test.each([
   ['tracefs/6.1-get-leak-fixed.txt', ['unformed', 'coming', 'live', 'going'], 0],
   // Nanoseconds, which no double of microseconds holds exactly.
   ['bpftrace/6.12-leak.txt', ['coming', 'live'], 1],
+  ['tracefs/6.1-init-fails-timer-pending.txt', ['unformed', 'coming', 'going'], 0],
 ])(
   'the states in %s follow each other without gaps, and the count ends at what is held',
   async (sample, names, held) => {
@@ -153,6 +175,16 @@ test.each([
     expect(document.traceEvents.findLast((event) => event.ph === 'C')!.args).toEqual({ held });
   },
 );
+
+test('states and references of one tick of the clock stay apart', async () => {
+  const sample = 'samples/tracefs/6.12-options/clock-uptime.txt';
+  const document = documentSchema.parse(JSON.parse(await exported('--to', 'perfetto', sample)));
+  const ticks = statesOf(document).filter(({ ts, end }) => ts === end);
+  expect(ticks.map(({ name }) => name)).toEqual(['coming', 'going']);
+  const flows = flowsOf(document);
+  expect(flows).toContainEqual({ from: 'get misc_open', to: 'put __fput', lasts: 0 });
+  expect(flows).toHaveLength(2);
+});
 
 test('loads that the ledger has let go of have their states, too', async () => {
   const loads = 3000;
@@ -190,12 +222,13 @@ test.each([PAYLOAD, ']}', '\u0000\n\ud800', 'state', ''])(
       context: 'task',
       site: name,
       refcnt: 2,
+      pair: undefined,
       input: 0,
       line: 1,
     };
     const text = write(item) + write({ type: 'end', tool: { name: 'modlife', version: '0' }, inputs: [] });
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]|(?<!\\)\\ud[89a-f]/);
-    expect(documentSchema.parse(JSON.parse(text)).traceEvents).toHaveLength(5);
+    expect(documentSchema.parse(JSON.parse(text)).traceEvents).toHaveLength(7);
   },
 );
 

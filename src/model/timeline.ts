@@ -15,11 +15,11 @@ export type TimelineItem =
       readonly context: ExecContext;
       readonly site: string;
       readonly refcnt: number;
+      /** The same in a get and in the put that gave back what it took, and in no other. */
+      readonly pair: number | undefined;
       readonly input: number;
       readonly line: number;
     }
-  /** The put gave back what the get took. */
-  | { readonly type: 'pair'; readonly module: string; readonly get: Moment; readonly put: Moment }
   /** References out from here on, by our own count. */
   | { readonly type: 'count'; readonly module: string; readonly ns: Nanoseconds; readonly count: number }
   | {
@@ -33,10 +33,3 @@ export type TimelineItem =
   | { readonly type: 'finding'; readonly finding: Finding }
   /** The last one. */
   | { readonly type: 'end'; readonly tool: Report['tool']; readonly inputs: readonly InputSummary[] };
-
-interface Moment {
-  readonly ns: Nanoseconds;
-  readonly task: { readonly comm: string; readonly pid: number };
-  /** An identity: of the event in the merged stream. */
-  readonly seq: number;
-}

@@ -231,7 +231,7 @@ function lifeOf(incarnation: Incarnation, inputs: readonly InputSummary[]): Life
 
 /** Its states as they followed each other, each from the event that shows it. */
 export function statesOf(incarnation: Incarnation): { state: ModuleSummary['state']; event: Event }[] {
-  const { first, load, initDone, unload, free, state, last } = incarnation;
+  const { first, load, initDone, initFailed, unload, free, state, last } = incarnation;
   const states: { state: ModuleSummary['state']; event: Event }[] = [];
   const enter = (name: ModuleSummary['state'], event: Event) => states.push({ state: name, event });
   if (load === undefined) enter(state === 'unformed' || state === 'coming' ? state : 'live', first);
@@ -239,10 +239,12 @@ export function statesOf(incarnation: Incarnation): { state: ModuleSummary['stat
     if (first.ts < load.ts) enter('unformed', first);
     // Where the end of init() was not seen, nobody can tell when it became live.
     enter(initDone === undefined && state === 'live' ? 'live' : 'coming', load);
-    if (initDone !== undefined) enter('live', initDone);
+    if (initDone !== undefined && !initFailed) enter('live', initDone);
   }
-  if (unload !== undefined) enter('going', unload.start);
-  else if (state === 'going') enter('going', last);
+  // After a failed init() the kernel sets going, never live, before it gives back its own reference.
+  const going =
+    (initFailed ? initDone : undefined) ?? unload?.start ?? (state === 'going' ? last : undefined);
+  if (going !== undefined) enter('going', going);
   if (free !== undefined) enter('freed', free);
   return states;
 }

@@ -13,7 +13,7 @@ export interface Timeline {
 
 /** @param tell is told each piece as soon as it is known, so not in order of time */
 export function createTimeline(tell: (item: TimelineItem) => void): Timeline {
-  function reference({ module, nth }: Incarnation, event: ModuleRefEvent): void {
+  function reference({ module, nth }: Incarnation, event: ModuleRefEvent, pair: number | undefined): void {
     const { ts, comm, pid, cpu, context, callSite, refcnt, input, line } = event;
     tell({
       type: 'reference',
@@ -26,6 +26,7 @@ export function createTimeline(tell: (item: TimelineItem) => void): Timeline {
       context,
       site: placeName(callSite),
       refcnt,
+      pair,
       input,
       line,
     });
@@ -52,19 +53,18 @@ export function createTimeline(tell: (item: TimelineItem) => void): Timeline {
           tell({ type: 'count', module: change.event.module, ns: change.event.ts, count: 0 });
           return;
         case 'taken':
-          reference(change.incarnation, change.reference.get);
+          reference(change.incarnation, change.reference.get, change.reference.get.seq);
           count(change.incarnation, change.reference.get.ts);
           return;
         case 'given-back': {
           const { incarnation, reference: taken } = change;
           const put = taken.put!;
-          reference(incarnation, put);
-          tell({ type: 'pair', module: incarnation.module, get: momentOf(taken.get), put: momentOf(put) });
+          reference(incarnation, put, taken.get.seq);
           count(incarnation, put.ts);
           return;
         }
         case 'unmatched-put':
-          reference(change.incarnation, change.put);
+          reference(change.incarnation, change.put, undefined);
           count(change.incarnation, change.put.ts);
           return;
         case 'gap':
@@ -89,8 +89,4 @@ export function createTimeline(tell: (item: TimelineItem) => void): Timeline {
       tell({ type: 'end', tool: report.tool, inputs: report.inputs });
     },
   };
-}
-
-function momentOf({ ts, comm, pid, seq }: ModuleRefEvent) {
-  return { ns: ts, task: { comm, pid }, seq };
 }

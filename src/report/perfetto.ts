@@ -30,7 +30,10 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
       const name = module === '*' ? 'capture' : `module ${module}`;
       news.push({ ph: 'M', name: 'process_name', pid: process.pid, args: { name } });
       // They come last and stand first.
-      for (const first of ['state', 'findings']) track(module, first, news);
+      for (const [index, first] of ['findings', 'state'].entries()) {
+        const { pid, tid } = track(module, first, news);
+        news.push({ ph: 'M', name: 'thread_sort_index', pid, tid, args: { sort_index: -1 - index } });
+      }
     }
     return process;
   }
@@ -50,7 +53,7 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
     const events: object[] = [];
     switch (item.type) {
       case 'reference': {
-        const { what, module, ns, task, site, cpu, context, refcnt, incarnation, input, line } = item;
+        const { what, module, ns, task, site, cpu, context, refcnt, incarnation, pair, input, line } = item;
         const where = track(module, taskName(task), events);
         const args = { call_site: site, refcnt, incarnation, cpu, context, input, line };
         events.push({
@@ -59,18 +62,11 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
           name: `${what} ${site}`,
           ...where,
           ts: micros(ns),
-          dur: INSTANT,
+          dur: 0,
+          // Flow events ('s', 'f') are bound by track and time, which a get and its put may share.
+          ...(pair === undefined ? {} : { bind_id: `0x${pair.toString(16)}`, [FLOW[what]]: true }),
           args,
         });
-        return events;
-      }
-      case 'pair': {
-        const { module, get, put } = item;
-        const arrow = { cat: 'reference', name: 'held', id: get.seq };
-        const from = track(module, taskName(get.task), events);
-        const to = track(module, taskName(put.task), events);
-        events.push({ ph: 's', ...arrow, ...from, ts: micros(get.ns) });
-        events.push({ ph: 'f', bp: 'e', ...arrow, ...to, ts: micros(put.ns) });
         return events;
       }
       case 'count': {
@@ -82,17 +78,24 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
         const { module, state, incarnation, from, to } = item;
         const where = track(module, 'state', events);
         // Readers add a duration to the start, and round: states would overlap. Some know an end by all that began.
-        const slice = { cat: 'state', name: state, ...where, args: { incarnation } };
-        events.push({ ph: 'B', ts: micros(from), ...slice }, { ph: 'E', ts: micros(to), ...slice });
+        const slice = { cat: 'state', name: state, ...where };
+        const args = { incarnation };
+        // Of one time, Perfetto takes the ends first: what begins and ends in it would never end.
+        if (from === to) events.push({ ph: 'X', ts: micros(from), dur: 0, ...slice, args });
+        else
+          events.push({ ph: 'B', ts: micros(from), ...slice, args }, { ph: 'E', ts: micros(to), ...slice });
         return events;
       }
       case 'finding': {
         const { rule, severity, certainty, module, title, detail, fingerprint, at, fix } = item.finding;
         const where = track(module, 'findings', events);
+        // Above the modules that are only busier.
+        events.push({ ph: 'M', name: 'process_sort_index', pid: where.pid, args: { sort_index: -1 } });
         const args = { title, detail, certainty, fix: fix.text, fingerprint, input: at.input, line: at.line };
         events.push({
           ph: 'i',
-          s: 'p',
+          // Of a process, Perfetto would show it on a track of its own.
+          s: 't',
           cat: 'finding',
           name: `${severity} ${rule}`,
           ...where,
@@ -114,8 +117,7 @@ export function createPerfettoWriter(): (item: TimelineItem) => string {
   };
 }
 
-/** A flow binds to a slice, so a get and a put are slices, as short as there are any. */
-const INSTANT = 0.001;
+const FLOW = { get: 'flow_out', put: 'flow_in' } as const;
 
 function micros(ns: number): number {
   return ns / 1000;

@@ -30,9 +30,10 @@ export function registerExport(command: Command, { io }: Run): void {
     .addHelpText(
       'after',
       `
-Perfetto shows each module as a process: its states, its references over time, a
-track for each task that takes one, an arrow from each get to its put, and the
-findings. https://ui.perfetto.dev opens the file without sending it anywhere.
+Perfetto shows each module as a process, those with findings first: its states,
+its findings, a track for each task that takes a reference, and the references
+held over time. An arrow goes from the get that is selected to its put.
+https://ui.perfetto.dev opens the file without sending it anywhere.
 
 Examples: modlife export --to perfetto -o boot.json boot.trace
           modlife export --to parquet -o events.parquet boot.db`,
