@@ -40,6 +40,7 @@ shift $((OPTIND - 1))
 
 version=$(bpftrace --version 2>/dev/null | sed -n 's/^bpftrace v*\([0-9][0-9.]*\).*/\1/p')
 [ -n "$version" ] || fail 'no bpftrace here: install it, or record with trace-cmd'
+at_least "$version" 0.17 || fail "bpftrace $version is too old, 0.17 is needed: record with trace-cmd"
 [ -r "$functions" ] || fail "cannot read $functions: try as root"
 [ -e /sys/kernel/btf/vmlinux ] || fail 'this kernel has no BTF (CONFIG_DEBUG_INFO_BTF): record with trace-cmd'
 at_least "$version" 0.19 || program=$(dirname "$0")/modlife-0.17.bt

@@ -47,6 +47,14 @@ test('/proc/modules gives a module its place, /proc/kallsyms its functions, each
   expect(events[1]).toMatchObject({ module: '9p', functions: [] });
 });
 
+test('symbols whose kind a kernel does not know are no functions', () => {
+  const { events, bad } = read(readFileSync('samples/kallsyms/5.10-ref-leak.txt', 'utf8'));
+  expect(bad).toEqual([]);
+  expect(events.map(({ module, functions }) => [module, functions.map(({ symbol }) => symbol)])).toEqual([
+    ['teach_ref_leak', ['teach_ref_leak_write', 'device_exit', 'device_init']],
+  ]);
+});
+
 // From here on the lines are invented.
 
 test('a line of ours says which load the symbols belong to', () => {

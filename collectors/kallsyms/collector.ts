@@ -18,7 +18,7 @@ import type { ModuleTextEvent } from '../../src/model/event.ts';
 import { goneFunctions, type Listed, LONGEST_FUNCTION } from '../init-functions.ts';
 
 //                   +- address        +- type   +- name              +- module
-const SYMBOL = /^([0-9a-f]{8,16}) ([A-Za-z]) ([^\t\n]+?)(?:\t\[([^\]\s]+)\])?$/;
+const SYMBOL = /^([0-9a-f]{8,16}) ([A-Za-z?]) ([^\t\n]+?)(?:\t\[([^\]\s]+)\])?$/;
 //               +- name +- size                +- state                 +- address
 const MODULE =
   /^(\S+) (\d+) -?\d+ (?:-|\S+,) (?:Live|Loading|Unloading) 0x([0-9a-f]{8,16})(?: \([A-Z+-]+\))?$/;

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { packageRoot } from '../pipeline/package-root.ts';
 import { fakeKernel } from '../testing/fake-kernel.ts';
 import { bpftracePlan, openBpftrace } from './bpftrace.ts';
 import { survey } from './survey.ts';
@@ -24,6 +26,16 @@ function script(text: string): string {
   writeFileSync(path, text);
   return path;
 }
+
+test('an older bpftrace is refused with its version', () => {
+  writeFileSync(join(folder, 'bpftrace'), '#!/bin/sh\necho bpftrace v0.11.3\n', { mode: 0o755 });
+  const { status, stderr } = spawnSync('sh', [join(packageRoot(), 'collectors/bpftrace/record.sh')], {
+    env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('record.sh: bpftrace 0.11.3 is too old, 0.17 is needed: record with trace-cmd\n');
+  expect(status).toBe(2);
+});
 
 test('the functions of modules that are loaded are probed, of others that is told', () => {
   expect(plan.probes).toContainEqual({
