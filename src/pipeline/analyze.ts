@@ -63,9 +63,9 @@ export async function analyze(paths: readonly string[], options: AnalyzeOptions 
     // Asked for a moment within the capture, it ends there.
     engine.end(options.until === undefined ? Math.max(0, ...inputs.map(({ end }) => end ?? 0)) : undefined);
     const now = toReport(engine, inputs);
-    // Of a store that let go of events, who had them all knew better.
+    // Of a store that let go of events, who had them all knew better, but of its end only.
     const report =
-      engine.past === undefined
+      engine.past === undefined || options.until !== undefined
         ? now
         : { ...engine.past.report, let_go: now.let_go, findings: now.findings, summary: now.summary };
     keeper?.finish(engine, report, bad);

@@ -9,6 +9,7 @@ import type { Event, Nanoseconds } from '../model/event.ts';
 import type { InputSummary, Report } from '../model/report.ts';
 import { type Followed, openLiveStore } from '../store/live-store.ts';
 import { openStore } from '../store/open-store.ts';
+import type { Moment } from '../store/retention.ts';
 import { toReport } from './analyze.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { badRows, fill } from './keep.ts';
@@ -36,13 +37,14 @@ export interface LiveKeeper {
   /** The source begins anew. @throws UserError before what is stored of it was read again */
   restart(): void;
   /** What came by now is to last.
-   *  @param bad of the inputs of this run @param first of those */
+   *  @param bad of the inputs of this run @param first of those
+   *  @param at where the source is now; `last` is the last event that came of it */
   commit(
     engine: Engine,
     report: Report,
     bad: readonly (readonly Bad[])[],
     first: number,
-    at: Pick<Followed, 'line' | 'held'>,
+    at: Pick<Followed, 'line' | 'held'> & { readonly last: Event | undefined },
   ): void;
   /** What was not committed is given up. */
   close(): void;
@@ -101,13 +103,13 @@ export function keepLive(path: string, source: string, file: boolean, retain?: N
       bytes = 0;
       last = Buffer.alloc(0);
     },
-    commit(engine, report, bad, first, at) {
+    commit(engine, report, bad, first, { last: newest, ...at }) {
       store.commit(
         {
           ...filler.rest(engine),
           report,
           bad: badRows(bad, first),
-          last: lastMoment(engine, report),
+          last: newest === undefined ? undefined : momentOf(newest, report),
           alive: engine.ledger.underWay.map(({ start }) => start.seq),
         },
         { ...at, source, file: file ? { bytes, digest: digestOf(last) } : undefined },
@@ -121,12 +123,8 @@ export function keepLive(path: string, source: string, file: boolean, retain?: N
 }
 
 /** Where a clock only counts, nothing is older than anything. */
-function lastMoment(
-  { ledger: { last } }: Engine,
-  { inputs }: Report,
-): { seq: number; ns: Nanoseconds } | undefined {
-  const clock = last === undefined ? undefined : inputs[last.input]?.clock;
-  return clock === undefined || !tellsTime(clock) ? undefined : { seq: last!.seq, ns: last!.ts };
+function momentOf({ seq, ts, input }: Event, { inputs }: Report): Moment | undefined {
+  return tellsTime(inputs[input]!.clock) ? { seq, ns: ts, input } : undefined;
 }
 
 function continuationOf(followed: Followed | undefined, path: string | undefined): Continuation {

@@ -17,8 +17,9 @@ export interface Retention {
 
 export interface Moment {
   readonly seq: number;
-  /** By the clock of the capture, which a restart of the machine begins anew. */
+  /** By the clock of its input; another one may have another. */
   readonly ns: Nanoseconds;
+  readonly input: number;
 }
 
 /** A moment, and how much time the capture covered until then. */
@@ -113,9 +114,10 @@ export function createRetention(
   }
 
   return {
-    after({ seq, ns }, alive) {
-      const age = latest === undefined ? 0 : latest.age + Math.max(0, ns - latest.ns);
-      latest = { seq, ns, age };
+    after(last, alive) {
+      const since = latest?.input === last.input ? Math.max(0, last.ns - latest.ns) : 0;
+      const age = (latest?.age ?? 0) + since;
+      latest = { ...last, age };
       if (marks.length === 0 || age - marks.at(-1)!.age >= retain / STEPS) marks.push(latest);
       if (generations.length === 0 || age - generations.at(-1)!.age >= retain / GENERATIONS)
         generations.push({ ...latest, last: rows.renew() });

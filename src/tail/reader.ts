@@ -112,6 +112,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
   let halted = false;
   /** Of the current input, the last line that gave an event or a loss. */
   let line = continuation.type === 'same' ? continuation.line : 0;
+  let last: Event | undefined;
   let headLines: number | undefined;
   /** Nothing of it is stored yet. */
   let dirty = false;
@@ -184,6 +185,7 @@ export function createTailReader(options: ReaderOptions): TailReader {
       fed++;
       if (item.stack !== undefined) stacks = true;
       engine.feed(item, input);
+      last = item;
       states.after(item);
       if (keeper !== undefined) events.push(item);
     }
@@ -272,7 +274,11 @@ export function createTailReader(options: ReaderOptions): TailReader {
   function commit(report: Report): void {
     if (keeper === undefined || splitter === undefined) return;
     const bad = intakes.map(({ bad }) => bad);
-    keeper.commit(engine, report, bad, earlier.length, { line, held: current().held().map(keyOf) });
+    keeper.commit(engine, report, bad, earlier.length, {
+      line,
+      held: current().held().map(keyOf),
+      last,
+    });
     dirty = false;
   }
 

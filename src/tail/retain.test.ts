@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Finding, Report } from '../model/report.ts';
 import { analyze } from '../pipeline/analyze.ts';
 import { keepLive } from '../pipeline/keep-live.ts';
+import { standingsOf } from '../pipeline/standings.ts';
 import { openStore } from '../store/open-store.ts';
 import { Sqlite } from '../store/sqlite.ts';
 import { createTailReader, type TailReader } from './reader.ts';
@@ -171,6 +172,30 @@ test('a moment that was let go of is not told of, nor is a store made of what is
   await expect(analyze([db], { db: join(folder, 'other.db') })).rejects.toThrow(
     'let go of its oldest events',
   );
+});
+
+test('another boot makes nothing of this one older', () => {
+  const keeper = keepLive(db, 'a pipe', false, 1000 * MS);
+  const reader = createTailReader({ path: 'a pipe', keeper, tell: () => {} });
+  push(reader, stream(0, 500));
+  reader.restart('replaced');
+  push(reader, stream(900_000, 900_400));
+  expect(rowsOf('let_go')).toBe(0);
+  push(reader, stream(900_400, 901_000));
+  expect(rowsOf('let_go')).toBe(1);
+  reader.end(false);
+  keeper.close();
+});
+
+test('a moment that is still held is told of with the modules of that moment', async () => {
+  const name = 'samples/tracefs/6.1-leak-across-tasks.txt';
+  tailOf(readFileSync(name), 100 * MS);
+  const past = openStore(db).past()!;
+  const whole = await analyze([name], { until: past.ns });
+  const kept = await analyze([db], { until: past.ns });
+  const names = ({ report }: typeof whole) => report.modules.map(({ module }) => module).sort();
+  expect(names(kept)).toEqual(names(whole));
+  for (const module of names(kept)) expect(() => standingsOf(kept).standing(module)).not.toThrow();
 });
 
 test('where the clock tells no time nothing is older than anything', async () => {
