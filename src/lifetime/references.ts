@@ -34,6 +34,8 @@ export interface Reference extends Links {
 export interface TakingSite {
   readonly taker: Code;
   readonly family: Family;
+  /** Of all places, in the order in which they took first. */
+  readonly nth: number;
   gets: number;
   puts: number;
   /** How often each put site gave back what was taken here. */
@@ -50,6 +52,8 @@ export interface TakingSite {
   /** Gets not followed by as many puts, whoever put: how the count rises however pairs are read. */
   readonly rise: Reference[];
   readonly open: OpenReferences;
+  /** Is it looked at when something is given back? */
+  isBusy: boolean;
 }
 
 export interface WentOn {
@@ -92,6 +96,8 @@ export function createReferenceBook(): ReferenceBook {
   const sites = new Map<string, TakingSite>();
   /** The same: the same code is mostly the same object. */
   const byCode = new Map<Code, TakingSite>();
+  /** Those that may have open references, in no order: however many places there were, few have any at a time. */
+  const busy: TakingSite[] = [];
 
   function siteOf(taker: Code, family: Family): TakingSite {
     const site = byCode.get(taker) ?? siteNamed(placeName(taker), taker, family);
@@ -106,6 +112,7 @@ export function createReferenceBook(): ReferenceBook {
       site = {
         taker,
         family,
+        nth: sites.size,
         gets: 0,
         puts: 0,
         partners: new Map(),
@@ -116,10 +123,23 @@ export function createReferenceBook(): ReferenceBook {
         wentOn: new Map(),
         rise: [],
         open: createOpenReferences(),
+        isBusy: false,
       };
       sites.set(key, site);
     }
     return site;
+  }
+
+  /** `busy`, without those that have none any more. */
+  function holding(): readonly TakingSite[] {
+    for (let i = busy.length - 1; i >= 0; i--) {
+      const site = busy[i]!;
+      if (site.open.size > 0) continue;
+      site.isBusy = false;
+      busy[i] = busy.at(-1)!;
+      busy.pop();
+    }
+    return busy;
   }
 
   return {
@@ -145,6 +165,10 @@ export function createReferenceBook(): ReferenceBook {
       site.gets++;
       site.rise.push(reference);
       site.open.add(reference);
+      if (!site.isBusy) {
+        site.isBusy = true;
+        busy.push(site);
+      }
       return reference;
     },
 
@@ -162,13 +186,16 @@ export function createReferenceBook(): ReferenceBook {
       let fitting = 0;
       let carrying: TakingSite | undefined;
       let best: TakingSite | undefined;
-      for (const site of sites.values()) {
-        if (site.open.size === 0 || !mayPair(site.family, family)) continue;
+      let most = -1;
+      for (const site of holding()) {
+        if (!mayPair(site.family, family)) continue;
         fitting++;
         if (carried?.among === site.open) carrying = site;
+        const own = signs(site, put, dropper, family);
         // Of equals, the place that took first.
-        if (best === undefined || signs(site, put, dropper, family) > signs(best, put, dropper, family))
-          best = site;
+        if (own < most || (own === most && site.nth > best!.nth)) continue;
+        most = own;
+        best = site;
       }
       best = carrying ?? best;
       if (best === undefined) return undefined;
@@ -189,13 +216,13 @@ export function createReferenceBook(): ReferenceBook {
     },
 
     open() {
-      const all = [...sites.values()].flatMap((site) => [...site.open]);
+      const all = holding().flatMap((site) => [...site.open]);
       return all.sort((a, b) => a.get.seq - b.get.seq);
     },
 
     newestOf(pid, accept = () => true) {
       let newest: Reference | undefined;
-      for (const site of sites.values()) {
+      for (const site of holding()) {
         const candidate = site.open.newestOf(pid);
         if (
           candidate !== undefined &&

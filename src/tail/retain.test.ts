@@ -79,8 +79,8 @@ const samples = ['tracefs', 'bpftrace', 'perf-script', 'trace-cmd'].flatMap((kin
 describe.each(samples)('%s', (name) => {
   const bytes = readFileSync(join('samples', name));
 
-  test.each([1, 20, 300])('told as it was judged with all of it, though only %d ms are held', async (ms) => {
-    const report = tailOf(bytes, ms * MS)!;
+  test('is told as it was judged with all of it, though only a millisecond is held', async () => {
+    const report = tailOf(bytes, MS)!;
     const { report: asked } = await analyze([db]);
     const { let_go: gone, ...rest } = asked;
     expect(rest).toEqual(report);
@@ -98,7 +98,7 @@ describe.each(samples)('%s', (name) => {
     const whole = tailOf(bytes, undefined)!;
     const said = new Set(grave(whole));
     rmSync(db);
-    for (const cut of [0.3, 0.5, 0.7, 0.9]) {
+    for (const cut of [0.4, 0.8]) {
       const at = bytes.indexOf('\n', Math.floor(bytes.length * cut)) + 1;
       tailOf(bytes.subarray(0, at), 10 * MS, false);
       const more = grave(tailOf(bytes.subarray(at), 10 * MS)!).filter((finding) => !said.has(finding));
@@ -149,10 +149,10 @@ function stream(from: number, to: number): Buffer {
 
 test('no table grows with time', () => {
   const tables = ['event_rows', 'hard_refs', 'incarnations', 'losses', 'tasks', 'stacks', 'codes', 'shapes'];
-  const keeper = keepLive(db, 'a pipe', false, 1000 * MS);
+  const keeper = keepLive(db, 'a pipe', false, 300 * MS);
   const reader = createTailReader({ path: 'a pipe', keeper, tell: () => {} });
-  const sizes = [0, 4000, 8000].map((from) => {
-    push(reader, stream(from, from + 4000));
+  const sizes = [0, 1000, 2000].map((from) => {
+    push(reader, stream(from, from + 1000));
     return tables.map(rowsOf);
   });
   reader.end(false);
@@ -161,7 +161,7 @@ test('no table grows with time', () => {
   for (const [index, table] of tables.entries()) {
     const [, second, third] = sizes.map((size) => size[index]!);
     expect(third, table).toBeLessThanOrEqual(second! * 1.05);
-    expect(third, table).toBeLessThan(4000);
+    expect(third, table).toBeLessThan(1000);
   }
 });
 
