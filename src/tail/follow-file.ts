@@ -13,7 +13,7 @@ import {
 import type { Following, Listener } from './source.ts';
 
 /** As quick as a person notices; the kernel's own notice, where there is one, comes at once. */
-const POLL_MS = 100;
+const POLL_MS = 150;
 /** For files that the kernel gives no notice of. */
 const PSEUDO_POLL_MS = 10;
 const CHUNK = 1 << 17;

@@ -35,7 +35,7 @@ export interface Tail {
 /** What keeps coming wakes us anyway: it is not worth another timer within so long … */
 const SOON_MS = 6;
 /** … or, where the source is polled, before that has failed to bring something. */
-const QUIET_MS = 120;
+const QUIET_MS = 180;
 /** A kill costs the store so much, which is read again where the source can be. */
 const COMMIT_MS = 1000;
 
