@@ -156,6 +156,7 @@ async function replay(
         keeper?.events(batch);
         batch = [];
       },
+      past?.seq,
       options.until,
     );
     keeper?.events(batch);

@@ -80,7 +80,7 @@ export function keepLive(path: string, source: string, file: boolean, retain?: N
       replaying = true;
       const past = earlier.past();
       if (past !== undefined) engine.goOnFrom(past, false);
-      replayStore(earlier, feed);
+      replayStore(earlier, feed, past?.seq);
       replaying = false;
       earlier.close();
     },

@@ -2,10 +2,11 @@
 import type { Store } from '../store/open-store.ts';
 import type { Item } from './settle.ts';
 
-/** @param until nothing after the first event later than this */
+/** @param after nothing until this event, by `seq` @param until nothing after the first event later than this */
 export function replayStore(
-  store: Pick<Store, 'events' | 'losses' | 'past'>,
+  store: Pick<Store, 'events' | 'losses'>,
   feed: (item: Item, input: number) => void,
+  after = 0,
   until = Number.POSITIVE_INFINITY,
 ): void {
   const losses = store.losses();
@@ -16,7 +17,7 @@ export function replayStore(
       feed({ kind: 'lost', lost }, input);
     }
   };
-  for (const event of store.events({ after: store.past()?.seq ?? 0 })) {
+  for (const event of store.events({ after })) {
     if (event.ts > until) return;
     tellLosses(event.seq);
     feed(event, event.input);

@@ -86,8 +86,10 @@ function liveStore(db: Database.Database, path: string, retain: Nanoseconds | un
   db.exec('DELETE FROM hard_refs; DELETE FROM incarnations');
   const rows = createRowWriter(db);
   const retention = retain === undefined ? undefined : createRetention(db, rows, retain);
-  /** The last row of `hard_refs` before those that were out at the last commit. */
-  let beforeOut = 0;
+  const lastReference = db.prepare<[], number>('SELECT coalesce(max(rowid), 0) FROM hard_refs').pluck();
+  const takeBack = db.prepare('DELETE FROM hard_refs WHERE rowid > :before AND rowid <= :last');
+  /** The rows of `hard_refs` that were out at the last commit; those of loads that are forgotten stay. */
+  let out = { before: 0, last: 0 };
   const insertFollowed = db.prepare('INSERT INTO followed VALUES (?, ?, ?, ?, ?)');
 
   return {
@@ -101,12 +103,13 @@ function liveStore(db: Database.Database, path: string, retain: Nanoseconds | un
       { source, file, line, held },
     ) {
       writing(path, () => {
-        db.prepare('DELETE FROM hard_refs WHERE rowid > ? AND put IS NULL').run(beforeOut);
+        takeBack.run(out);
         db.exec('DELETE FROM bad_lines; DELETE FROM followed');
         rows.flush();
-        beforeOut = db.prepare('SELECT coalesce(max(rowid), 0) FROM hard_refs').pluck().get() as number;
+        const before = lastReference.get()!;
         rows.addReferences(references);
         rows.flush();
+        out = { before, last: lastReference.get()! };
         rows.addIncarnations(incarnations);
         for (const line of bad) rows.addBad(line);
         rows.setStandings(standings);

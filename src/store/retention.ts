@@ -36,7 +36,7 @@ const STEPS = 1024;
 /** … and in which rows are shared between events, so that they can go together. */
 const GENERATIONS = 4;
 
-/** Of events up to `seq`, those that other rows refer to; an unindexed walk over references would be one over all. */
+/** Of events up to `seq`, those that other rows refer to. */
 const NEEDED = `
   SELECT get FROM hard_refs WHERE get <= :seq
   ${['load', 'going', 'free', 'first', 'last']
