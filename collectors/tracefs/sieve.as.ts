@@ -24,8 +24,6 @@ const AFTER_PID = 25;
 const TGID_COLUMNS = 10;
 /** From the bracket before the CPU to the flags. */
 const FLAGS_AT = 6;
-/** From the newline before it, a line shorter than this is no record. */
-const SHORTEST = 54;
 
 /** 256 slots of a name's hash and of what is to be done. */
 const NAMES = 1024;
@@ -104,7 +102,7 @@ export function teach(kind: i32, length: i32): i32 {
  */
 export function pass(start: i32, end: i32, wanted: i32): i32 {
   let line = start;
-  let time = 0;
+  let lastDot = 0;
   lines = 0;
   columnsEnd = COLUMNS;
   unknown = false;
@@ -112,50 +110,50 @@ export function pass(start: i32, end: i32, wanted: i32): i32 {
   /** CPUs whose last record was passed over, and those whose last record was read. */
   let passed: u64 = 0;
   let read: u64 = 0;
+  let newline: i32;
   while (columnsEnd + LONGEST_ITEM <= COLUMNS_END) {
-    const newline = find(10, line, end);
-    if (newline < 0) break;
-    const textEnd = newline > line && load<u8>(newline - 1) === 13 ? newline - 1 : newline;
     if (load<u32>(line) === 0x203e3d20 /* " => " */) {
-      if (inStack && !readFrame(line + 4, textEnd)) break;
+      newline = find(10, line, end);
+      if (newline < 0) break;
+      if (inStack && !readFrame(line + 4, textEnd(newline))) break;
     } else {
-      if (newline - line < SHORTEST) break;
       const cpuAt = cpuOf(line);
-      const timeAt = cpuAt < 0 ? -1 : timeOf(cpuAt);
-      if (timeAt < 0) break;
-      const dot = find(0x2e, timeAt, newline);
+      if (cpuAt < 0) break;
+      const dot = dotOf(cpuAt);
+      if (dot < 0) break;
+      const body = dot + 9;
+      newline = find(10, body, end);
+      if (newline < 0) break;
       const cpu = digits(cpuAt + 1, 3);
       if (cpu > 63) break;
       const bit = (<u64>1) << cpu;
-      const body = dot + 9;
       const reference = referenceIn(body);
       if (reference !== 0) {
-        if (!readReference(reference, line, cpuAt, timeAt, dot, textEnd)) break;
+        if (!readReference(reference, line, cpuAt, dot, textEnd(newline))) break;
         read |= bit;
         passed &= ~bit;
         inStack = false;
-      } else if (isStack(body, textEnd) && (read & bit) !== 0) {
+      } else if ((read & bit) !== 0 && isStack(body, newline)) {
         put(STACK);
         put(cpu);
         put(pidOf(line));
         inStack = true;
       } else {
-        if (!isPassed(body, newline, wanted) && !(isStack(body, textEnd) && (passed & bit) !== 0)) break;
+        if (!isPassed(body, newline, wanted) && !((passed & bit) !== 0 && isStack(body, newline))) break;
         passed |= bit;
         read &= ~bit;
         inStack = false;
       }
-      time = timeAt;
+      lastDot = dot;
     }
     lines++;
     line = newline + 1;
   }
   cpusLow = <u32>passed;
   cpusHigh = <u32>(passed >> 32);
-  if (time !== 0) {
-    const dot = find(0x2e, time, time + 16);
-    seconds = secondsOf(time, dot);
-    micros = digits(dot + 1, 6);
+  if (lastDot !== 0) {
+    seconds = secondsBefore(lastDot);
+    micros = digits(lastDot + 1, 6);
   }
   return line;
 }
@@ -176,7 +174,7 @@ function referenceIn(body: i32): i32 {
 }
 
 /** `module_get: MODULE call_site=SYMBOL refcnt=N`; false where it is printed otherwise. */
-function readReference(what: i32, line: i32, cpuAt: i32, timeAt: i32, dot: i32, end: i32): bool {
+function readReference(what: i32, line: i32, cpuAt: i32, dot: i32, end: i32): bool {
   const moduleAt = dot + 9 + 12;
   const siteAt = find(0x20, moduleAt, end);
   if (siteAt <= moduleAt) return false;
@@ -201,7 +199,7 @@ function readReference(what: i32, line: i32, cpuAt: i32, timeAt: i32, dot: i32, 
   put(digits(cpuAt + 1, 3));
   put(load<u8>(cpuAt, FLAGS_AT + 2));
   put(pidOf(line));
-  put(secondsOf(timeAt, dot));
+  put(secondsBefore(dot));
   put(digits(dot + 1, 6));
   put(comm);
   put(module);
@@ -226,8 +224,9 @@ function pidOf(line: i32): i32 {
   return digits(at, ctz(~digitsIn(v128.load(at))));
 }
 
-function secondsOf(at: i32, dot: i32): i32 {
-  while (load<u8>(at) === 0x20) at++;
+function secondsBefore(dot: i32): i32 {
+  let at = dot;
+  while (isDigit(load<u8>(at - 1))) at--;
   return digits(at, dot - at);
 }
 
@@ -275,10 +274,10 @@ function firstBytes(length: i32): u64 {
 
 /** Where the bracket before the CPU is in a record of the usual columns; -1 in any other line. */
 function cpuOf(line: i32): i32 {
-  const isPid = digitsIn(v128.load(line, DASH + 1)) & 0xff;
-  const afterPid = spacesIn(v128.load(line, DASH + 1)) & 0xff;
-  if (load<u8>(line, DASH) !== 0x2d /* - */ || isPid === 0 || (isPid & (isPid + 1)) !== 0) return -1;
-  if ((isPid | afterPid) !== 0xff) return -1;
+  if (load<u8>(line, DASH) !== 0x2d /* - */ || newlinesIn(v128.load(line)) !== 0) return -1;
+  const text = v128.load(line, DASH + 1);
+  const isPid = digitsIn(text) & 0xff;
+  if (isPid === 0 || (isPid & (isPid + 1)) !== 0 || (isPid | (spacesIn(text) & 0xff)) !== 0xff) return -1;
   const at = line + AFTER_PID;
   if (load<u8>(at) !== 0x28 /* ( */) return at;
   const tgid = v128.load(at, 1);
@@ -286,37 +285,38 @@ function cpuOf(line: i32): i32 {
   return (isTgid & 0x7f) === 0x7f && load<u16>(at, 8) === 0x2029 /* ") " */ ? at + TGID_COLUMNS : -1;
 }
 
-/** Where the time begins, behind the brackets around the CPU, a blank, and four or five flags; -1 where they are not. */
-function timeOf(cpuAt: i32): i32 {
-  const middle = v128.load(cpuAt);
-  const isDigit = digitsIn(middle);
-  const isSpace = spacesIn(middle);
+/** Where the dot of the time is, behind the brackets around the CPU, a blank, four or five flags, and five columns of
+ *  seconds or as many as it takes; -1 where they are not, or no microseconds follow. */
+function dotOf(cpuAt: i32): i32 {
+  const text = v128.load(cpuAt);
+  const isSpace = spacesIn(text);
   if (load<u8>(cpuAt) !== 0x5b /* [ */ || load<u8>(cpuAt + 4) !== 0x5d /* ] */) return -1;
-  if ((isDigit & 0x4e) !== 0x0e || (isSpace & 0x3e0) !== 0x20) return -1;
+  if ((digitsIn(text) & 0x4e) !== 0x0e || (isSpace & 0x3e0) !== 0x20) return -1;
+  if ((newlinesIn(text) & 0x7e0) !== 0) return -1;
   const timeAt = cpuAt + FLAGS_AT + ((isSpace & 0x400) !== 0 ? 5 : 6);
-  return load<u8>(timeAt - 1) === 0x20 && isTime(timeAt) ? timeAt : -1;
-}
-
-/** Five columns of seconds, or as many as it takes, and microseconds. */
-function isTime(at: i32): bool {
-  const text = v128.load(at);
-  const isDigit = digitsIn(text);
-  const blanks = ctz(~spacesIn(text));
+  if (load<u8>(timeAt - 1) !== 0x20) return -1;
+  const time = v128.load(timeAt);
+  const isDigit = digitsIn(time);
+  const blanks = ctz(~spacesIn(time));
   const dot = blanks + ctz(~(isDigit >> blanks));
-  return (
-    dot > blanks &&
+  return dot > blanks &&
     dot >= 5 &&
     dot <= 9 &&
-    load<u8>(at + dot) === 0x2e /* . */ &&
+    load<u8>(timeAt + dot) === 0x2e /* . */ &&
     ((isDigit >> (dot + 1)) & 63) === 63 &&
-    load<u16>(at + dot, 7) === 0x203a /* ": " */
-  );
+    load<u16>(timeAt + dot, 7) === 0x203a /* ": " */
+    ? timeAt + dot
+    : -1;
+}
+
+/** Where the text of a line ends: some end with a carriage return, too. */
+function textEnd(newline: i32): i32 {
+  return load<u8>(newline - 1) === 13 ? newline - 1 : newline;
 }
 
 /** Is this body one that nobody asked for? */
 function isPassed(body: i32, end: i32, wanted: i32): bool {
-  let length = ctz(~nameBytes(body));
-  if (length === 16) length += ctz(~nameBytes(body + 16));
+  const length = ctz(~(nameBytes(body) | (nameBytes(body + 16) << 16)));
   const nameEnd = body + length;
   if (length === 0 || length === 32 || nameEnd + 2 >= end) return false;
   // A probe prints what it was set on, in parentheses.
@@ -328,9 +328,9 @@ function isPassed(body: i32, end: i32, wanted: i32): bool {
   return true;
 }
 
-function isStack(body: i32, end: i32): bool {
+function isStack(body: i32, newline: i32): bool {
   return (
-    end - body === 13 &&
+    textEnd(newline) - body === 13 &&
     load<u64>(body) === 0x74206b636174733c /* "<stack t" */ &&
     load<u64>(body, 5) === 0x3e6563617274206b /* "k trace>" */
   );
@@ -338,17 +338,17 @@ function isStack(body: i32, end: i32): bool {
 
 /** The function of a timer, a work item or a callback: printed with its module behind it, or as an address. */
 function mayBeInModule(from: i32, end: i32): bool {
-  let at = from;
-  while (at < end && load<u32>(at) !== 0x636e7566 /* func */) at++;
-  while (at < end && isNameByte(load<u8>(at))) at++;
+  let at = find(0x66 /* f */, from, end);
+  while (at >= 0 && load<u32>(at) !== 0x636e7566 /* func */) at = find(0x66, at + 1, end);
+  if (at < 0) return false;
   // func=, func: , function=, function
-  if (at + 1 < end && load<u8>(at, 1) === 0x20) at++;
-  const start = at + 1;
-  for (at = start; at < end && load<u8>(at) !== 0x20; ) at++;
-  if (at + 1 < end && load<u8>(at, 1) === 0x5b /* [ */) return true;
-  let hex = load<u8>(start, 1) === 0x78 /* 0x… */ ? start + 2 : start;
-  const first = hex;
-  while (hex < at && isHexDigit(load<u8>(hex))) hex++;
+  at += ctz(~nameBytes(at));
+  const start = load<u8>(at, 1) === 0x20 ? at + 2 : at + 1;
+  const blank = find(0x20, start, end);
+  if (blank >= 0 && load<u8>(blank, 1) === 0x5b /* [ */) return true;
+  const first = load<u8>(start, 1) === 0x78 /* 0x… */ ? start + 2 : start;
+  let hex = first;
+  while (hex < end && isHexDigit(load<u8>(hex))) hex++;
   return hex - first >= 8;
 }
 
@@ -384,11 +384,6 @@ function nameBytes(at: i32): i32 {
   return i8x16.bitmask(v128.or(v128.or(letters, within(text, 0x30, 9)), others));
 }
 
-function isNameByte(byte: u32): bool {
-  const letter = (byte | 0x20) - 0x61;
-  return letter < 26 || isDigit(byte) || byte === 0x5f || byte === 0x2e;
-}
-
 function isDigit(byte: u32): bool {
   return byte - 0x30 < 10;
 }
@@ -399,6 +394,10 @@ function isHexDigit(byte: u32): bool {
 
 function digitsIn(text: v128): i32 {
   return i8x16.bitmask(within(text, 0x30, 9));
+}
+
+function newlinesIn(text: v128): i32 {
+  return i8x16.bitmask(i8x16.eq(text, i8x16.splat(10)));
 }
 
 function spacesIn(text: v128): i32 {

@@ -108,6 +108,15 @@ describe('what is told is the same without it', () => {
     expectSame(Buffer.from(text), 1 << 17);
   });
 
+  // A comm may hold one; among the flags only damage can put it.
+  test('of newlines within the columns of a record', () => {
+    for (const text of [noise, ours])
+      for (let column = 0; column < 55; column++) {
+        const torn = text.slice(0, 20_000).replaceAll(/^ .*\[000\].*$/gm, (record) => cut(record, column));
+        expectSame(Buffer.from(torn), 1 << 17);
+      }
+  });
+
   test('of a stack behind records of other CPUs', () => {
     const text = ours.slice(0, 200_000).replaceAll(/^.*<stack trace>$/gm, (stack) => {
       const other = stack.includes('[000]') ? '[001]' : '[000]';
@@ -137,6 +146,10 @@ describe.each([
     expect(spared / text.split('\n').length).toBeGreaterThan(0.9);
   });
 });
+
+function cut(record: string, column: number): string {
+  return `${record.slice(0, column)}\n${record.slice(column + 1)}`;
+}
 
 function withStack(record: string): string {
   return `${record}\n${record.slice(0, 51)}<stack trace>\n => schedule\n => do_idle`;

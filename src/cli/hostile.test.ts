@@ -119,7 +119,7 @@ async function tailed(path: string, shape: 'plain' | 'json'): Promise<Result> {
       onlyNew: false,
       verbose: true,
       failOn: undefined,
-      triage: { baseline: undefined, suppressions: undefined, today: '2026-11-20' },
+      triage: { baseline: undefined, suppressions: undefined, today: () => '2026-11-20' },
       exec: undefined,
       shape,
     },

@@ -206,7 +206,7 @@ async function said(options: Partial<Parameters<typeof runTail>[0]>, path: strin
       onlyNew: false,
       verbose: false,
       failOn: undefined,
-      triage: { baseline: undefined, suppressions: undefined, today: '2026-11-20' },
+      triage: { baseline: undefined, suppressions: undefined, today: () => '2026-11-20' },
       exec: undefined,
       shape: 'json',
       ...options,
@@ -264,7 +264,7 @@ test.each([
   ],
   ['known', { baseline: (await analyze([race])).report.findings }],
 ])('a finding that is %s is told as such, and neither ends it nor runs a program', async (word, triage) => {
-  const options = { baseline: undefined, suppressions: undefined, today: '2026-11-20', ...triage };
+  const options = { baseline: undefined, suppressions: undefined, today: () => '2026-11-20', ...triage };
   const exec = [process.execPath, '-e', 'process.exit(3)'];
   const { stdout, stderr, status } = await said(
     { failOn: 'error', exec, triage: options, shape: 'plain' },

@@ -36,7 +36,7 @@ export async function readTriage(
       ? undefined
       : import('./read-suppressions.ts').then(({ readSuppressions }) => readSuppressions(suppress)),
   ]);
-  return { baseline: findings?.findings, suppressions, today: io.today() };
+  return { baseline: findings?.findings, suppressions, today: io.today };
 }
 
 /** What of the file is no longer needed, for stderr; '' when all of it is. */

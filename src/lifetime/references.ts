@@ -187,11 +187,12 @@ export function createReferenceBook(): ReferenceBook {
       let carrying: TakingSite | undefined;
       let best: TakingSite | undefined;
       let most = -1;
-      for (const site of holding()) {
+      const candidates = holding();
+      for (const site of candidates) {
         if (!mayPair(site.family, family)) continue;
         fitting++;
         if (carried?.among === site.open) carrying = site;
-        const own = signs(site, put, dropper, family);
+        const own = candidates.length === 1 ? 0 : signs(site, put, dropper, family);
         // Of equals, the place that took first.
         if (own < most || (own === most && site.nth > best!.nth)) continue;
         most = own;

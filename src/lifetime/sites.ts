@@ -129,24 +129,8 @@ export function callsFromSysfs(symbol: string): boolean {
   return SYSFS.test(bareSymbol(symbol));
 }
 
-const familyCache = new WeakMap<Code, Map<string, Family>>();
-
 /** What kind of taker or dropper `site` is for `module`. */
 export function familyOf(site: Code, module: string): Family {
-  let perModule = familyCache.get(site);
-  if (perModule === undefined) {
-    perModule = new Map();
-    familyCache.set(site, perModule);
-  }
-  let family = perModule.get(module);
-  if (family === undefined) {
-    family = classify(site, module);
-    perModule.set(module, family);
-  }
-  return family;
-}
-
-function classify(site: Code, module: string): Family {
   if (site.module === module) return 'own';
   if (site.module !== undefined) return 'foreign';
   if (site.symbol === undefined) return 'hidden';

@@ -4,7 +4,7 @@ import { createMark, type PlacedSuppression, triage } from './triage.ts';
 
 const { report } = await analyze(['samples/tracefs/6.1-get-leak.txt']);
 const [leak, get] = report.findings as [(typeof report.findings)[0], (typeof report.findings)[0]];
-const today = '2026-11-20';
+const today = () => '2026-11-20';
 
 function suppressed(...suppressions: Omit<PlacedSuppression, 'path' | 'line' | 'reason'>[]) {
   const placed = suppressions.map((one, index) => ({ ...one, path: 's.json', line: index + 1, reason: 'r' }));

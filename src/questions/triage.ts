@@ -8,8 +8,8 @@ export interface TriageOptions {
   /** Of an earlier run. */
   readonly baseline: readonly Finding[] | undefined;
   readonly suppressions: readonly PlacedSuppression[] | undefined;
-  /** YYYY-MM-DD */
-  readonly today: string;
+  /** YYYY-MM-DD, asked for only where something expires. */
+  readonly today: () => string;
 }
 
 export interface PlacedSuppression extends Suppression {
@@ -70,9 +70,9 @@ function reasonOf({ reason, expires }: Suppression): NonNullable<Finding['suppre
   return { reason, ...(expires === undefined ? {} : { expires }) };
 }
 
-function isExpired({ expires }: Suppression, today: string): boolean {
+function isExpired({ expires }: Suppression, today: () => string): boolean {
   // ISO days sort as text.
-  return expires !== undefined && expires < today;
+  return expires !== undefined && expires < today();
 }
 
 function isAbout(suppression: Suppression, { fingerprint, rule, module, culprit }: Finding): boolean {
@@ -90,7 +90,7 @@ function isAbout(suppression: Suppression, { fingerprint, rule, module, culprit 
 function stateOf(
   suppression: Suppression,
   { findings, passes }: Report,
-  today: string,
+  today: () => string,
 ): NonNullable<Report['suppressions']>[number]['state'] {
   if (isExpired(suppression, today)) return 'expired';
   if (findings.some((finding) => isAbout(suppression, finding))) return 'used';
