@@ -79,6 +79,15 @@ describe('on captures', () => {
     ]);
   });
 
+  test('a store that let go of events says so', async () => {
+    const { report } = await analyze([idle]);
+    const { troubles } = doctorCaptures({ ...report, let_go: { events: 1200, until_ns: 5e9 } }, []);
+    expect(troubles).toContainEqual({
+      text: 'the store let go of its 1,200 oldest events: nothing can be asked about their time',
+      advice: 'a longer time for tail --retain',
+    });
+  });
+
   test('a clock that cannot be merged, losses and a recorder that was killed are told', async () => {
     const { report } = await analyze([idle]);
     const input = { ...report.inputs[0]!, lost: 3 };

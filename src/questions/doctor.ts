@@ -37,7 +37,11 @@ export function doctorCaptures(report: Report, manifests: readonly Manifest[]): 
     rules: report.passes.map(({ rule, ran, because = 'its events are absent' }) =>
       ran ? ranHealth(rule, report, manifests) : idleHealth(rule, because, manifests),
     ),
-    troubles: [...report.inputs.flatMap(inputTroubles), ...manifests.flatMap(manifestTroubles)],
+    troubles: [
+      ...report.inputs.flatMap(inputTroubles),
+      ...letGoTroubles(report),
+      ...manifests.flatMap(manifestTroubles),
+    ],
   };
 }
 
@@ -105,6 +109,12 @@ function inputTroubles({ path, format, clock, lost, bad, events }: InputSummary)
           },
         ]),
   ];
+}
+
+function letGoTroubles({ let_go: gone }: Report): DoctorAnswer['troubles'] {
+  if (gone === undefined) return [];
+  const text = `the store let go of its ${grouped(gone.events)} oldest events: nothing can be asked about their time`;
+  return [{ text, advice: 'a longer time for tail --retain' }];
 }
 
 const CLOCKS: Readonly<Record<'relative' | 'ticks' | 'none', string>> = {
