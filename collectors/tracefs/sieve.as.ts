@@ -35,6 +35,8 @@ export const WORD: i32 = 3072;
 /** Words that were taught, each in a slot near its hash: its kind and length, the hash, and behind them its bytes. */
 const WORDS = 4096;
 const WORD_BITS = 12;
+/** A word's number is less. */
+export const MOST_WORDS: i32 = 1 << WORD_BITS;
 const WORD_SHIFT = 7;
 const WORD_AT = 8;
 export const LONGEST_WORD: i32 = (1 << WORD_SHIFT) - WORD_AT;
@@ -48,7 +50,7 @@ export const FRAME: i32 = 4;
 /** What the last `pass` read, one item after the other, in numbers of 32 bits:
  *  1 (module_get) or 2 (module_put), line, CPU, third flag, pid, seconds, microseconds, comm, module, call site, refcnt;
  *  3 (a stack, of the last reference of its CPU), CPU, pid; 4 (a frame of the last stack), word. */
-export const COLUMNS: i32 = WORDS + (1 << (WORD_BITS + WORD_SHIFT));
+export const COLUMNS: i32 = WORDS + (MOST_WORDS << WORD_SHIFT);
 const COLUMNS_END = COLUMNS + (1 << 17);
 const GET = 1;
 const PUT = 2;
@@ -245,7 +247,7 @@ function numberOf(kind: i32, word: i32, length: i32): i32 {
 
 /** The upper bits of a product depend on all of what was multiplied. */
 function slotNear(hash: u32, i: i32): i32 {
-  return ((hash >> (32 - WORD_BITS)) + i) & ((1 << WORD_BITS) - 1);
+  return ((hash >> (32 - WORD_BITS)) + i) & (MOST_WORDS - 1);
 }
 
 function wordAt(slot: i32): i32 {

@@ -20,6 +20,7 @@ interface Compiled {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly WORD: Global;
   readonly LONGEST_WORD: Global;
+  readonly MOST_WORDS: Global;
   readonly COMM: Global;
   readonly MODULE: Global;
   readonly CALL_SITE: Global;
@@ -95,10 +96,10 @@ export function createSieve({ wanted, onReference, onStack, onFrame, onPassed }:
   let end = 0;
   let lines = 0;
   /** What words stand for, by their numbers. */
-  const comms: string[] = [];
-  const modules: string[] = [];
-  const callSites: Code[] = [];
-  const frames: (string | undefined)[] = [];
+  let comms: string[] = [];
+  let modules: string[] = [];
+  let callSites: Code[] = [];
+  let frames: (string | undefined)[] = [];
 
   const passed: Passed = {
     get inStack() {
@@ -118,6 +119,12 @@ export function createSieve({ wanted, onReference, onStack, onFrame, onPassed }:
     const instance = new WebAssembly.Instance(module).exports as Compiled;
     chunkAt = instance.CHUNK.value;
     makeRoom(instance, 0);
+    // Whole from the start: what is filled here and there V8 keeps as a dictionary.
+    const length = instance.MOST_WORDS.value;
+    comms = Array.from({ length });
+    modules = Array.from({ length });
+    callSites = Array.from({ length });
+    frames = Array.from({ length });
     for (const [name, interest] of interestIn) {
       memory.set(Buffer.from(name), instance.WORD.value);
       instance.know(name.length, WHAT[interest]);

@@ -45,74 +45,72 @@ const BELIEVED_AFTER = 4;
 const BELIEVED_NS = 50e6;
 
 export function createCount(): Count {
-  let users = 0;
-  let known = false;
-  let unseen = 0;
-  /** Kernels before 3.19 print one CPU's share; seen as a value that base 1 cannot have. */
-  let perCpu = false;
-  let agreed: ModuleRefEvent | undefined;
-  let suspect: { readonly delta: number; readonly first: ModuleRefEvent; events: number } | undefined;
+  return new CheckedCount();
+}
 
-  return {
-    get users() {
-      return users;
-    },
-    get known() {
-      return known;
-    },
-    get unseen() {
-      return unseen;
-    },
-    get suspected() {
-      return suspect?.delta ?? 0;
-    },
-    get agreed() {
-      return agreed;
-    },
-    gaveBackCounted(put, base) {
-      return !perCpu && base > 0 && put.refcnt >= base + users;
-    },
-    carried() {
-      users++;
-    },
-    loaded() {
-      known = true;
-      // What looked like somebody's reference before module_load was the loader's own hold.
-      users -= unseen;
-      unseen = 0;
-    },
-    unseenGivenBack() {
-      unseen = Math.max(0, unseen - 1);
-    },
-    apply(event, step, base) {
-      users += step;
-      if (event.refcnt < 0) perCpu = true;
-      if (perCpu) return undefined;
-      if (!known) {
-        known = true;
-        unseen = Math.max(0, event.refcnt - base - users);
-        users += unseen;
-        agreed = event;
-        return undefined;
-      }
-      const delta = event.refcnt - base - users;
-      if (delta === 0) {
-        agreed = event;
-        suspect = undefined;
-        return undefined;
-      }
-      if (suspect === undefined || suspect.delta !== delta) {
-        suspect = { delta, first: event, events: 1 };
-        return undefined;
-      }
-      suspect.events++;
-      if (suspect.events < BELIEVED_AFTER && event.ts - suspect.first.ts < BELIEVED_NS) return undefined;
-      const gap: Gap = { delta, after: agreed, before: suspect.first };
-      users += delta;
-      unseen = Math.max(0, unseen + delta);
-      agreed = event;
-      suspect = undefined;
-      return gap;
-    },
-  };
+/** A class, so that the counts of all loads are of one shape: getters of an object literal are each its own. */
+class CheckedCount implements Count {
+  users = 0;
+  known = false;
+  unseen = 0;
+  agreed: ModuleRefEvent | undefined = undefined;
+  /** Kernels before 3.19 print one CPU's share; seen as a value that base 1 cannot have. */
+  private perCpu = false;
+  private suspect: { readonly delta: number; readonly first: ModuleRefEvent; events: number } | undefined =
+    undefined;
+
+  get suspected(): number {
+    return this.suspect?.delta ?? 0;
+  }
+
+  gaveBackCounted(put: ModuleRefEvent, base: number): boolean {
+    return !this.perCpu && base > 0 && put.refcnt >= base + this.users;
+  }
+
+  carried(): void {
+    this.users++;
+  }
+
+  loaded(): void {
+    this.known = true;
+    // What looked like somebody's reference before module_load was the loader's own hold.
+    this.users -= this.unseen;
+    this.unseen = 0;
+  }
+
+  unseenGivenBack(): void {
+    this.unseen = Math.max(0, this.unseen - 1);
+  }
+
+  apply(event: ModuleRefEvent, step: 1 | -1 | 0, base: number): Gap | undefined {
+    this.users += step;
+    if (event.refcnt < 0) this.perCpu = true;
+    if (this.perCpu) return undefined;
+    if (!this.known) {
+      this.known = true;
+      this.unseen = Math.max(0, event.refcnt - base - this.users);
+      this.users += this.unseen;
+      this.agreed = event;
+      return undefined;
+    }
+    const delta = event.refcnt - base - this.users;
+    if (delta === 0) {
+      this.agreed = event;
+      this.suspect = undefined;
+      return undefined;
+    }
+    if (this.suspect === undefined || this.suspect.delta !== delta) {
+      this.suspect = { delta, first: event, events: 1 };
+      return undefined;
+    }
+    const { suspect } = this;
+    suspect.events++;
+    if (suspect.events < BELIEVED_AFTER && event.ts - suspect.first.ts < BELIEVED_NS) return undefined;
+    const gap: Gap = { delta, after: this.agreed, before: suspect.first };
+    this.users += delta;
+    this.unseen = Math.max(0, this.unseen + delta);
+    this.agreed = event;
+    this.suspect = undefined;
+    return gap;
+  }
 }

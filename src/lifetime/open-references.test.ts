@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { random } from '../testing/damage.ts';
-import { createOpenReferences } from './open-references.ts';
+import { OpenReferences } from './open-references.ts';
 import type { Reference } from './references.ts';
 
 test('are those of a Set, whatever comes and goes', () => {
   const below = random(3);
-  const open = createOpenReferences();
-  const other = createOpenReferences();
+  const open = new OpenReferences();
+  const other = new OpenReferences();
   const set = new Set<Reference>();
   for (let i = 0; i < 5000; i++) {
     // Tasks come once, too, so that idle ones are forgotten.

@@ -14,83 +14,66 @@ export interface Links {
   newerOfTask: Reference | undefined;
 }
 
-export interface OpenReferences extends Iterable<Reference> {
-  readonly size: number;
-  readonly oldest: Reference | undefined;
-  readonly newest: Reference | undefined;
-  newestOf(pid: number): Reference | undefined;
-  add(reference: Reference): void;
-  /** `reference` is open. */
-  delete(reference: Reference): void;
-}
-
 /** Tasks without open references whose places are kept: mostly they take again. */
 const IDLE = 64;
 
-export function createOpenReferences(): OpenReferences {
-  let size = 0;
-  let oldest: Reference | undefined;
-  let newest: Reference | undefined;
-  let newestOfTask = new Map<number, Reference | undefined>();
+/** A class, so that those of all places are of one shape: getters of an object literal are each its own. */
+export class OpenReferences implements Iterable<Reference> {
+  size = 0;
+  oldest: Reference | undefined = undefined;
+  newest: Reference | undefined = undefined;
+  private newestOfTask = new Map<number, Reference | undefined>();
   /** How many of them have open references. */
-  let tasks = 0;
+  private tasks = 0;
 
-  function forgetIdle(): void {
-    if (newestOfTask.size <= 2 * tasks + IDLE) return;
-    newestOfTask = new Map([...newestOfTask].filter(([, reference]) => reference !== undefined));
+  newestOf(pid: number): Reference | undefined {
+    return this.newestOfTask.get(pid);
   }
 
-  const all: OpenReferences = {
-    get size() {
-      return size;
-    },
-    get oldest() {
-      return oldest;
-    },
-    get newest() {
-      return newest;
-    },
-    newestOf: (pid) => newestOfTask.get(pid),
+  add(reference: Reference): void {
+    const { pid } = reference.get;
+    const { newest } = this;
+    const before = this.newestOfTask.get(pid);
+    reference.among = this;
+    reference.older = newest;
+    reference.olderOfTask = before;
+    if (newest === undefined) this.oldest = reference;
+    else newest.newer = reference;
+    if (before === undefined) this.tasks++;
+    else before.newerOfTask = reference;
+    this.newest = reference;
+    this.newestOfTask.set(pid, reference);
+    this.size++;
+  }
 
-    add(reference) {
-      const { pid } = reference.get;
-      const before = newestOfTask.get(pid);
-      reference.among = all;
-      reference.older = newest;
-      reference.olderOfTask = before;
-      if (newest === undefined) oldest = reference;
-      else newest.newer = reference;
-      if (before === undefined) tasks++;
-      else before.newerOfTask = reference;
-      newest = reference;
-      newestOfTask.set(pid, reference);
-      size++;
-    },
+  /** @param reference is open */
+  delete(reference: Reference): void {
+    const { older, newer, olderOfTask, newerOfTask, get } = reference;
+    if (older === undefined) this.oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.newest = older;
+    else newer.older = older;
+    if (olderOfTask !== undefined) olderOfTask.newerOfTask = newerOfTask;
+    if (newerOfTask !== undefined) newerOfTask.olderOfTask = olderOfTask;
+    else {
+      this.newestOfTask.set(get.pid, olderOfTask);
+      if (olderOfTask === undefined) this.tasks--;
+    }
+    reference.among = undefined;
+    reference.older = undefined;
+    reference.newer = undefined;
+    reference.olderOfTask = undefined;
+    reference.newerOfTask = undefined;
+    this.size--;
+    this.forgetIdle();
+  }
 
-    delete(reference) {
-      const { older, newer, olderOfTask, newerOfTask, get } = reference;
-      if (older === undefined) oldest = newer;
-      else older.newer = newer;
-      if (newer === undefined) newest = older;
-      else newer.older = older;
-      if (olderOfTask !== undefined) olderOfTask.newerOfTask = newerOfTask;
-      if (newerOfTask !== undefined) newerOfTask.olderOfTask = olderOfTask;
-      else {
-        newestOfTask.set(get.pid, olderOfTask);
-        if (olderOfTask === undefined) tasks--;
-      }
-      reference.among = undefined;
-      reference.older = undefined;
-      reference.newer = undefined;
-      reference.olderOfTask = undefined;
-      reference.newerOfTask = undefined;
-      size--;
-      forgetIdle();
-    },
+  *[Symbol.iterator](): Generator<Reference> {
+    for (let reference = this.oldest; reference !== undefined; reference = reference.newer) yield reference;
+  }
 
-    *[Symbol.iterator]() {
-      for (let reference = oldest; reference !== undefined; reference = reference.newer) yield reference;
-    },
-  };
-  return all;
+  private forgetIdle(): void {
+    if (this.newestOfTask.size <= 2 * this.tasks + IDLE) return;
+    this.newestOfTask = new Map([...this.newestOfTask].filter(([, reference]) => reference !== undefined));
+  }
 }

@@ -9,7 +9,7 @@ import type { Family } from '../model/standing.ts';
 import { errorReturned } from './arguments.ts';
 import type { Call } from './calls.ts';
 import type { Carrier } from './carriers.ts';
-import { createOpenReferences, type Links, type OpenReferences } from './open-references.ts';
+import { type Links, OpenReferences } from './open-references.ts';
 import { mayPair, placeName, relatedNames } from './sites.ts';
 
 export interface Reference extends Links {
@@ -122,7 +122,7 @@ export function createReferenceBook(): ReferenceBook {
         holds: [],
         wentOn: new Map(),
         rise: [],
-        open: createOpenReferences(),
+        open: new OpenReferences(),
         isBusy: false,
       };
       sites.set(key, site);

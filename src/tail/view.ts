@@ -146,8 +146,7 @@ function byInterest(a: ModuleRow, b: ModuleRow): number {
 function oldestOf({ references }: Incarnation): Reference | undefined {
   let oldest: Reference | undefined;
   for (const { open } of references.sites.values()) {
-    // Oldest first, as a Set keeps its order.
-    const [first] = open;
+    const first = open.oldest;
     if (first !== undefined && (oldest === undefined || first.get.seq < oldest.get.seq)) oldest = first;
   }
   return oldest;
