@@ -154,7 +154,7 @@ function* read(file: RandomAccess, sink: Sink): Generator<number> {
     stream.last = undefined;
     if (event === undefined) return;
     if (!('kind' in event)) {
-      complain(stream.cursor.offset, event.message);
+      complain(stream.cursor.offset(), event.message);
       return;
     }
     stream.last = event;

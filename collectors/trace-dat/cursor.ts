@@ -14,7 +14,7 @@ export interface Cursor {
   readonly at: number;
   readonly length: number;
   /** The same place in the file; of a packed record, of what it was packed in. */
-  readonly offset: number;
+  readonly offset: () => number;
   readonly ts: number;
   /** Records the kernel threw away just before this one; 0 when it does not say how many. */
   readonly lostBefore: number | undefined;
@@ -58,8 +58,18 @@ export function createCursor(
   const walker = createWalker({ size: end + 4, read: file.read }, bigEndian, region.offset);
   let chunksLeft = packed === undefined ? 0 : walker.u32();
 
-  let bytes: Buffer = Buffer.alloc(0);
-  /** Where `bytes` are in the file; for packed ones, where their chunk is. */
+  /** Written in place: getters of an object literal would be of another shape for each cursor. */
+  const record = {
+    cpu,
+    bytes: Buffer.alloc(0) as Buffer,
+    at: 0,
+    length: 0,
+    ts: 0,
+    lostBefore: undefined as number | undefined,
+    offset: () => whereInFile(record.at),
+    advance,
+  };
+  /** Where its bytes are in the file; for packed ones, where their chunk is. */
   let from = region.offset;
   let nextFrom = region.offset;
   /** The page and its data. */
@@ -67,12 +77,8 @@ export function createCursor(
   let next = 0;
   let dataEnd = 0;
 
-  let at = 0;
-  let length = 0;
-  let ts = 0;
-  let lostBefore: number | undefined;
-
-  const u32 = (where: number) => (bigEndian ? bytes.readUInt32BE(where) : bytes.readUInt32LE(where));
+  const u32 = (where: number) =>
+    bigEndian ? record.bytes.readUInt32BE(where) : record.bytes.readUInt32LE(where);
 
   function whereInFile(place: number): number {
     return packed === undefined ? from + place : from;
@@ -82,9 +88,9 @@ export function createCursor(
     nextPage = 0;
     if (packed === undefined) {
       from = nextFrom;
-      bytes = from < end ? file.read(from, Math.min(end - from, atOnce)) : Buffer.alloc(0);
-      nextFrom = from + bytes.length;
-      return bytes.length > 0;
+      record.bytes = from < end ? file.read(from, Math.min(end - from, atOnce)) : Buffer.alloc(0);
+      nextFrom = from + record.bytes.length;
+      return record.bytes.length > 0;
     }
     if (chunksLeft <= 0) return false;
     chunksLeft--;
@@ -98,21 +104,21 @@ export function createCursor(
       chunksLeft = 0;
       return false;
     }
-    bytes = unpacked;
+    record.bytes = unpacked;
     return true;
   }
 
   function turnPage(): boolean {
-    if (nextPage >= bytes.length && !more()) return false;
+    if (nextPage >= record.bytes.length && !more()) return false;
     const page = nextPage;
-    const there = Math.min(pageSize, bytes.length - page);
+    const there = Math.min(pageSize, record.bytes.length - page);
     nextPage = page + pageSize;
     next = 0;
     dataEnd = 0;
     if (there < dataAt) return true;
     const high = u32(bigEndian ? page : page + 4);
     const low = u32(bigEndian ? page + 4 : page);
-    ts = high * 2 ** 32 + low;
+    record.ts = high * 2 ** 32 + low;
     const commit = u32(bigEndian && commitSize === 8 ? page + commitAt + 4 : page + commitAt);
     const size = commit & LENGTH_BITS;
     next = page + dataAt;
@@ -121,13 +127,13 @@ export function createCursor(
       complain(whereInFile(page), `expected at most ${pageSize - dataAt} bytes on a page`);
     if ((commit & MISSED) !== 0) {
       const stored = (commit & MISSED_STORED) !== 0 && dataEnd + 4 <= page + there;
-      lostBefore = stored ? u32(bigEndian && commitSize === 8 ? dataEnd + 4 : dataEnd) : 0;
+      record.lostBefore = stored ? u32(bigEndian && commitSize === 8 ? dataEnd + 4 : dataEnd) : 0;
     }
     return true;
   }
 
   function advance(): boolean {
-    lostBefore = undefined;
+    record.lostBefore = undefined;
     for (;;) {
       if (next + 4 > dataEnd) {
         if (!turnPage()) return false;
@@ -137,8 +143,8 @@ export function createCursor(
       const type = bigEndian ? header >>> 27 : header & 31;
       const delta = bigEndian ? header & LENGTH_BITS : header >>> 5;
       if (type > 0 && type < PADDING) {
-        at = next + 4;
-        length = type * 4;
+        record.at = next + 4;
+        record.length = type * 4;
       } else {
         // The rest of the page is empty.
         if (type === PADDING && delta === 0) {
@@ -151,8 +157,8 @@ export function createCursor(
         }
         const extra = u32(next + 4);
         if (type === TIME_EXTEND || type === TIME_STAMP) {
-          if (type === TIME_EXTEND) ts += extra * EXTENDED + delta;
-          else ts = Math.floor(ts / STAMPED) * STAMPED + extra * EXTENDED + delta;
+          if (type === TIME_EXTEND) record.ts += extra * EXTENDED + delta;
+          else record.ts = Math.floor(record.ts / STAMPED) * STAMPED + extra * EXTENDED + delta;
           next += 8;
           continue;
         }
@@ -162,18 +168,19 @@ export function createCursor(
         }
         if (type === PADDING) {
           // A record that was thrown away after it had been begun.
-          ts += delta;
+          record.ts += delta;
           next += 4 + extra;
           continue;
         }
-        at = next + 8;
-        length = (extra - 4 + 3) & ~3;
+        record.at = next + 8;
+        record.length = (extra - 4 + 3) & ~3;
       }
+      const { at, length } = record;
       if (length < COMMON_HEADER || length > dataEnd - at) {
         damaged();
         continue;
       }
-      ts += delta;
+      record.ts += delta;
       next = at + length;
       return true;
     }
@@ -184,26 +191,5 @@ export function createCursor(
     next = dataEnd;
   }
 
-  return {
-    cpu,
-    get bytes() {
-      return bytes;
-    },
-    get at() {
-      return at;
-    },
-    get length() {
-      return length;
-    },
-    get offset() {
-      return whereInFile(at);
-    },
-    get ts() {
-      return ts;
-    },
-    get lostBefore() {
-      return lostBefore;
-    },
-    advance,
-  };
+  return record;
 }

@@ -46,9 +46,8 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   let past: Past | undefined;
   /** Fingerprints of what was found with the events that are gone. */
   const found = new Set<string>();
-  const seen = new Set<EventKind>();
-  /** Of which some tell where they ran. */
-  const placed = new Set<EventKind>();
+  /** Whether some of a kind told where they ran. */
+  const seen = new Map<EventKind, boolean>();
   const running: RunningPass[] = [];
   /** Of all passes, by the type of change. */
   const handlers = new Map<string, ((change: Change) => void)[]>();
@@ -100,8 +99,7 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
         return;
       }
       item.seq = ++seq;
-      seen.add(item.kind);
-      if (item.context !== 'unknown') placed.add(item.kind);
+      if (seen.get(item.kind) !== true) seen.set(item.kind, item.context !== 'unknown');
       ledger.event(item);
     },
     end(ts) {
@@ -113,7 +111,8 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     passes: () =>
       passes.map(({ rule, needs, needsContext, record }) => {
         if (past?.report.passes.some((own) => own.rule === rule && own.ran)) return { rule, ran: true };
-        if (needs.some((kind) => (needsContext ? placed : seen).has(kind))) return { rule, ran: true };
+        if (needs.some((kind) => (needsContext ? seen.get(kind) : seen.has(kind))))
+          return { rule, ran: true };
         const untold = needs.some((kind) => seen.has(kind));
         const lacks = untold ? ' that tells whether it ran in an interrupt' : '';
         return {
