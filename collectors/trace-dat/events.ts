@@ -21,7 +21,6 @@ import {
   type Malformed,
   type Read,
 } from '../event-text.ts';
-import { standsAt } from '../record-header.ts';
 import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
 import type { Field, Format } from './format.ts';
@@ -52,6 +51,8 @@ const TRAMPOLINE_MARK = 0x7fffffff;
 const MOST_PLACES = 1 << 16;
 /** Names known by their bytes, and what is too long for one: MODULE_NAME_LEN of the kernel. */
 const MOST_NAMES = 1 << 14;
+/** Of one probe, as long as records are. */
+const MOST_ARGUMENTS = 1 << 10;
 const LONGEST_NAME = 64;
 const NAMELESS: Malformed = { at: 0, message: 'expected the name of a module' };
 
@@ -292,20 +293,17 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
     }
     /** Where the arguments begin, behind what is the same in every call. */
     const behind = Math.min(...readers.map(({ offset }) => offset));
-    // A function is often called with what it was called with last: module_put(NULL), for one.
-    let last: { readonly bytes: Buffer; readonly given: Readonly<Record<string, string>> } | undefined;
-    function args(): Readonly<Record<string, string>> {
-      if (readers.length === 0) return NO_ARGUMENTS;
-      if (
-        last !== undefined &&
-        last.bytes.length === length - behind &&
-        standsAt(last.bytes, bytes, at + behind)
-      )
-        return last.given;
+    // A function is often called with what it was called with before: module_put(NULL), for one.
+    const argumentsIn = createByteTable(() => {
       const given: Record<string, string> = {};
       for (const { name, value } of readers) given[name] = value();
-      if (!short) last = { bytes: Buffer.from(bytes.subarray(at + behind, at + length)), given };
-      return given;
+      return short ? undefined : given;
+    }, MOST_ARGUMENTS);
+    function args(): Readonly<Record<string, string>> {
+      if (readers.length === 0) return NO_ARGUMENTS;
+      const given = argumentsIn(bytes, at + behind, at + length);
+      if (given === undefined) short = true;
+      return given ?? NO_ARGUMENTS;
     }
     if (ip !== undefined) {
       return ({ line, ts, cpu, pid, comm, context }): DeferredEvent | FunctionEntryEvent | undefined => {
