@@ -50,6 +50,7 @@ interface Trace {
   readonly instances: Readonly<Record<string, readonly (readonly Page[])[]>>;
   readonly formats: readonly string[];
   readonly kallsyms: string;
+  readonly pageHeader: string;
   readonly stats: readonly string[];
   readonly scale: readonly [multiply: number, shift: number];
 }
@@ -135,6 +136,11 @@ const FORMATS = [
     'void * timer;	offset:8;	size:8;	signed:0;',
     'void * function;	offset:16;	size:8;	signed:0;',
   ]),
+  format('workqueue_queue_work', 201, [
+    'void * work;	offset:8;	size:8;	signed:0;',
+    'void * function;	offset:16;	size:8;	signed:0;',
+    '__data_loc char[] workqueue;	offset:24;	size:4;	signed:1;',
+  ]),
   format('sched_waking', 300, [
     'char comm[16];	offset:8;	size:16;	signed:0;',
     'pid_t pid;	offset:24;	size:4;	signed:1;',
@@ -202,7 +208,7 @@ function write(trace: Partial<Omit<Trace, 'instances'>> & { instances?: Trace['i
   const packs = version === 7 && compression !== 'none';
   const headerInfo = Buffer.concat([
     word('header_page'),
-    sized(u64, PAGE_HEADER),
+    sized(u64, trace.pageHeader ?? PAGE_HEADER),
     word('header_event'),
     sized(u64, '# compressed entry header'),
   ]);
@@ -432,6 +438,18 @@ describe('a trace.dat', () => {
     ]);
   });
 
+  it('does not take what another instance lost for what the kernel counted of the top one', async () => {
+    bigEndian = false;
+    const { lost } = await readWhole({
+      instances: {
+        '': [[{ ts: 1000, records: [get('drv', 2)] }]],
+        two: [[{ ts: 2000, records: [get('drv', 3)], missed: 0 }]],
+      },
+      stats: ['CPU: 0\nentries: 1\noverrun: 770\ndropped events: 0\n\0'],
+    });
+    expect(lost).toContainEqual({ count: 770, cpu: 0, where: 'anywhere', line: 2 });
+  });
+
   it('reads what two instances recorded once, and keeps what only one has', async () => {
     bigEndian = false;
     const both = [get('drv', 2), get('drv', 3)];
@@ -583,6 +601,22 @@ describe('a record of trace.dat', () => {
     ]);
   });
 
+  it('names the queue that a work item is put on', async () => {
+    bigEndian = false;
+    const on = 'events_long';
+    const { events } = await readWhole({
+      instances: one(
+        record(201, 175, [
+          u64(0xffff888001234568n),
+          u64(DRV_OPEN),
+          u32((on.length + 1) * 65536 + 28),
+          word(on),
+        ]),
+      ),
+    });
+    expect(events).toMatchObject([{ kind: 'workqueue_queue_work', queue: on }]);
+  });
+
   it('has its stack in the next record of its CPU', async () => {
     bigEndian = false;
     const stack = (pid: number, ...frames: bigint[]) =>
@@ -644,6 +678,22 @@ describe('a damaged trace.dat', () => {
       { line: 1, column: expect.any(Number), message: 'expected a longer record' },
       { line: 2, message: 'expected the name of a module' },
     ]);
+  });
+
+  it('has pages as all have them, where it says what cannot be', async () => {
+    const [commit, data] = ['offset:8;	size:8;', 'offset:16;'];
+    for (const [told, lie] of [
+      [commit, 'offset:99999;	size:8;'],
+      [commit, 'offset:8;	size:77;'],
+      [commit, 'offset:4;	size:8;'],
+      [data, 'offset:99999;'],
+      [data, 'offset:8;'],
+    ] as const) {
+      bigEndian = false;
+      const { events, bad } = await read(write({ pageHeader: PAGE_HEADER.replace(told, lie) }));
+      expect(events, lie).toMatchObject([{ module: 'drv', refcnt: 2 }]);
+      expect(bad, lie).toMatchObject([{ message: expect.stringContaining('the layout of a page') }]);
+    }
   });
 
   it('never throws and ends, whatever its bytes are and wherever it ends', async () => {

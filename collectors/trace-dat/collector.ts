@@ -98,8 +98,9 @@ function* read(file: RandomAccess, sink: Sink): Generator<number> {
     records++;
     if (cursor.lostBefore !== undefined) {
       const count = cursor.lostBefore;
-      // A gap of unknown length may be all that the kernel counted.
-      lost.set(cpu, count === 0 ? Number.POSITIVE_INFINITY : (lost.get(cpu) ?? 0) + count);
+      // A gap of unknown length may be all that the kernel counted, which it did of the top instance.
+      if (stream.instance.name === '')
+        lost.set(cpu, count === 0 ? Number.POSITIVE_INFINITY : (lost.get(cpu) ?? 0) + count);
       sink.lost({ ...(count === 0 ? {} : { count }), cpu, where: 'before', line: records });
     }
     const type = bigEndian ? bytes.readUInt16BE(at) : bytes.readUInt16LE(at);

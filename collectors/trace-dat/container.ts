@@ -67,6 +67,8 @@ const OPTION = {
 
 /** Where nothing says otherwise: 64-bit kernels have been so since 2.6. */
 const USUAL_PAGE: PageLayout = { commitAt: 8, commitSize: 8, dataAt: 16 };
+/** In front of the data, in a damaged file: no page is shorter than some of these. */
+const LONGEST_HEADER = 64;
 /** A table read again and again would take for ever. */
 const MOST_INSTANCES = 256;
 const MOST_OPTION_TABLES = 256;
@@ -103,7 +105,11 @@ export function readContainer(
 
   function headerInfo(walker: Walker): void {
     if (walker.word() !== 'header_page') return;
-    page = pageLayout(walker.text(walker.u64()));
+    const { at } = walker;
+    const told = pageLayout(walker.text(walker.u64()));
+    if (told === undefined)
+      complain(at, 'the layout of a page as no kernel writes it: taken to be the usual one');
+    else page = told;
     walker.word();
     walker.skip(walker.u64());
   }
@@ -330,9 +336,12 @@ export function readContainer(
   return { bigEndian, page, formats, kallsyms, comms, kernel, clock, scale, cpus, lost, instances };
 }
 
-function pageLayout(text: string): PageLayout {
+/** Undefined where it cannot be: a time, a commit behind it, and data behind both. */
+function pageLayout(text: string): PageLayout | undefined {
   const commit = /field: local_t commit;\s*offset:(\d+);\s*size:(\d+);/.exec(text);
   const data = /field: char data;\s*offset:(\d+);/.exec(text);
   if (commit === null || data === null) return USUAL_PAGE;
-  return { commitAt: Number(commit[1]), commitSize: Number(commit[2]), dataAt: Number(data[1]) };
+  const [commitAt, commitSize, dataAt] = [Number(commit[1]), Number(commit[2]), Number(data[1])];
+  const fits = commitAt >= USUAL_PAGE.commitAt && commitAt + commitSize <= dataAt && dataAt <= LONGEST_HEADER;
+  return fits && (commitSize === 4 || commitSize === 8) ? { commitAt, commitSize, dataAt } : undefined;
 }

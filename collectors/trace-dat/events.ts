@@ -274,11 +274,16 @@ export function createEventDecoder({ formats, kallsyms, bigEndian, page }: Conta
     if (object === undefined) return undefined;
     const label = object.name === 'work' ? 'work struct ' : `${object.name}=`;
     const fn = fields.get('function') ?? fields.get('func');
+    const queue = fields.get('workqueue');
+    // Older kernels have its address there.
+    const named = queue !== undefined && queue.location !== 'here' ? queue : undefined;
     return (head) => {
       const address = hex(object);
       if (fn === undefined) return reader.tracepoint(name, `${label}${address}`, head);
       read(fn);
-      return reader.tracepoint(name, `${label}${address} function=${place(false).text}`, head);
+      const runs = `${label}${address} function=${place(false).text}`;
+      const on = named === undefined ? undefined : text(named);
+      return reader.tracepoint(name, on === undefined ? runs : `${runs} workqueue=${on}`, head);
     };
   }
 
