@@ -61,6 +61,8 @@ export const tracefs: Collector = {
 };
 
 function sniff(head: string): Sniffed {
+  const isRecord = (line: string) =>
+    (line.charCodeAt(DASH) === MINUS && RECORD.test(line.slice(DASH))) || TRIMMED.test(line);
   if (/^# tracer: /m.test(head)) {
     if (/^# tracer: function_graph/m.test(head)) {
       return {
@@ -69,6 +71,8 @@ function sniff(head: string): Sniffed {
       };
     }
     const body = head.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    // A file that a crash cut off may hold anything besides.
+    if (body.some(isRecord)) return true;
     if (body.some((line) => /^\d+ \d+ \d+ type: \d+/.test(line))) {
       return {
         declined: 'trace_options raw is on, events are undecoded: echo 0 > options/raw, then read again',
@@ -94,8 +98,7 @@ function sniff(head: string): Sniffed {
     return true;
   }
   const lines = head.split(/\r?\n/).slice(0, 200);
-  const isRecord = (line: string) => line.charCodeAt(DASH) === MINUS && RECORD.test(line.slice(DASH));
-  if (lines.some((line) => LOST.test(line) || isRecord(line) || TRIMMED.test(line))) return true;
+  if (lines.some((line) => LOST.test(line) || isRecord(line))) return true;
   const other = OTHER_FILES.find(([pattern]) => pattern.test(head));
   return other === undefined ? false : { declined: `${other[1]}: give the trace it belongs to` };
 }
@@ -175,6 +178,7 @@ export function createParser(sink: Sink, layout: 'default' | 'latency' = 'defaul
   }
 
   function body(head: Head, text: string, whole: () => string, bodyAt: number): void {
+    if (head.ts > latest) latest = head.ts;
     if (text === '<stack trace>') {
       openStack(head.cpu, head.pid);
       return;
