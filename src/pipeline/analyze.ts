@@ -160,7 +160,7 @@ async function replay(
       options.until,
     );
     keeper?.events(batch);
-    return { inputs: store.inputs(), bad: [] };
+    return { inputs: store.inputs(), bad: store.bad() };
   } finally {
     store.close();
   }

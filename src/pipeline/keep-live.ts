@@ -109,6 +109,7 @@ export function keepLive(path: string, source: string, file: boolean, retain?: N
           ...filler.rest(engine),
           report,
           bad: badRows(bad, first),
+          first,
           last: newest === undefined ? undefined : momentOf(newest, report),
           alive: engine.ledger.underWay.map(({ start }) => start.seq),
         },

@@ -27,7 +27,9 @@ export interface Followed {
 }
 
 interface Committed extends StoreResult {
+  /** Of inputs from `first` on; earlier runs told those of others. */
   readonly bad: readonly BadRow[];
+  readonly first: number;
   /** The last event that was added; undefined while there is none whose time can be told. */
   readonly last: Moment | undefined;
   /** Events, by `seq`, that what is added later may refer to. */
@@ -90,6 +92,7 @@ function liveStore(db: Database.Database, path: string, retain: Nanoseconds | un
   const takeBack = db.prepare('DELETE FROM hard_refs WHERE rowid > :before AND rowid <= :last');
   /** The rows of `hard_refs` that were out at the last commit; those of loads that are forgotten stay. */
   let out = { before: 0, last: 0 };
+  const deleteBad = db.prepare('DELETE FROM bad_lines WHERE input >= :first');
   const insertFollowed = db.prepare('INSERT INTO followed VALUES (?, ?, ?, ?, ?)');
 
   return {
@@ -99,12 +102,13 @@ function liveStore(db: Database.Database, path: string, retain: Nanoseconds | un
     addReferences: (references) => writing(path, () => rows.addReferences(references)),
     addIncarnations: (incarnations) => writing(path, () => rows.addIncarnations(incarnations)),
     commit(
-      { references, incarnations, standings, report, atEnd, bad, last, alive },
+      { references, incarnations, standings, report, atEnd, bad, first, last, alive },
       { source, file, line, held },
     ) {
       writing(path, () => {
         takeBack.run(out);
-        db.exec('DELETE FROM bad_lines; DELETE FROM followed');
+        deleteBad.run({ first });
+        db.exec('DELETE FROM followed');
         rows.flush();
         const before = lastReference.get()!;
         rows.addReferences(references);

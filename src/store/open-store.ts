@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type Database from 'better-sqlite3';
+import type { Bad } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import type { Code, Event, EventKind, ExecContext, ModuleRefEvent, Nanoseconds } from '../model/event.ts';
 import type { Past } from '../model/past.ts';
@@ -46,6 +47,8 @@ export interface Store extends Standings {
   /** In order of `seq`, one at a time. Equal code and stacks are the same object; do not change them. */
   events(filter?: EventFilter): IterableIterator<Event>;
   inputs(): InputSummary[];
+  /** The first lines of each input that could not be read. */
+  bad(): Bad[][];
   losses(): LossRow[];
   /** What it let go of; undefined when it holds all events that it ever had. */
   past(): Past | undefined;
@@ -73,6 +76,7 @@ export function openStore(path: string): Store {
   return {
     events: (filter = {}) => readEvents(db, path, filter),
     inputs: () => reading(path, () => readInputs(db)),
+    bad: () => reading(path, () => readBad(db)),
     losses: () => reading(path, () => readLosses(db)),
     past: () => reading(path, () => readPast(db, createEventReader(db), () => readReport(db))),
     report: () => reading(path, () => readReport(db)),
@@ -306,6 +310,14 @@ function readInputs(db: Database.Database): InputSummary[] {
 }
 
 type StoredLoss = Nullable<Required<LossRow>> & Pick<LossRow, 'input' | 'line' | 'where' | 'after'>;
+
+function readBad(db: Database.Database): Bad[][] {
+  const inputs = db.prepare<[], number>('SELECT id FROM inputs ORDER BY id').pluck();
+  const lines = db.prepare<[number], Bad>(
+    'SELECT line, at_column AS "column", message, text FROM bad_lines WHERE input = ? ORDER BY rowid',
+  );
+  return inputs.all().map((input) => lines.all(input));
+}
 
 function readLosses(db: Database.Database): LossRow[] {
   const rows = db

@@ -172,6 +172,22 @@ test('a pipe begins a new input after a gap', () => {
   expect(stored().rows).toHaveLength(2 * events);
 });
 
+test('lines that could not be read are told of each run, and of a copy', async () => {
+  const torn = readFileSync(LEAK, 'latin1').replaceAll(' refcnt=2', ' refcnt:2');
+  for (const _run of [1, 2]) {
+    const run = start(false, 'a pipe');
+    run.reader.push(Buffer.from(torn, 'latin1'), 0);
+    expect(end(run).inputs.at(-1)!.bad).toBeGreaterThan(0);
+  }
+  const { bad, report } = await analyze([db], { db: join(folder, 'copy.db') });
+  const counts = bad.map(({ length }) => length);
+  expect(counts).toEqual(report.inputs.map((input) => Math.min(20, input.bad)));
+  expect(bad[0]).toEqual(bad[1]);
+  const copy = openStore(join(folder, 'copy.db'));
+  expect(copy.bad()).toEqual(bad);
+  copy.close();
+});
+
 test('is asked by others meanwhile, each time as it stood at a commit', async () => {
   copyFileSync(LEAK, source);
   const run = startAndRead();
