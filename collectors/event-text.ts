@@ -97,6 +97,8 @@ const FUNCTION = /\b(?:function|func)[=:]? ?(\S+(?: \[[^\]]+\])?)/;
 const WOKEN = /:(\d+) \[-?\d+\](?: success=\d+)?(?: CPU:\d+)?\s*$/;
 /** A line of the trace itself on the console: ftrace_dump_on_oops is at work, in the task that crashed. */
 const DUMPED = /^\s*\S.{0,15}-\d+\s+\d+[.dDbX][.\w]{3,4}\s+\d+us/;
+/** Objects watched at a time: more than are armed at once. */
+const MOST_WATCHED = 1 << 16;
 /** Names of probes remembered at a time. */
 const MOST_PROBES = 1 << 14;
 const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|Oops: [^\n]*)/;
@@ -183,8 +185,10 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     const printed = FUNCTION.exec(body)?.[1];
     // Most are vmlinux's own, printed without a module: left before anything is made of them.
     const isModule = printed !== undefined && (printed.endsWith(']') || BARE.test(printed));
-    if (isModule) watched.add(object);
-    else if (printed !== undefined) watched.delete(object);
+    if (isModule) {
+      if (watched.size >= MOST_WATCHED) watched.clear();
+      watched.add(object);
+    } else if (printed !== undefined) watched.delete(object);
     if (!watched.has(object)) return undefined;
     const fn = printed === undefined ? undefined : code(printed);
     const queue = kind === 'workqueue_queue_work' ? QUEUE.exec(body)?.[1] : undefined;

@@ -40,4 +40,4 @@ export function standsAt(what: Buffer, bytes: Buffer, at: number): boolean {
 
 /** Frames that belong to tracing itself: the first ones of every stack. */
 export const TRACING_FRAME =
-  /^(?:trace_event_raw_event_|__traceiter_|perf_trace_|__bpf_trace_|\[FTRACE TRAMPOLINE\]|0$)/;
+  /^(?:trace_event_raw_event_|__traceiter_|perf_trace_|__bpf_trace_|\[FTRACE TRAMPOLINE\]|ftrace_trampoline$|0$)/;

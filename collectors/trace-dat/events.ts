@@ -21,6 +21,7 @@ import {
   type Malformed,
   type Read,
 } from '../event-text.ts';
+import { TRACING_FRAME } from '../record-header.ts';
 import { taintLetters } from '../taints.ts';
 import type { Container } from './container.ts';
 import type { Field, Format } from './format.ts';
@@ -43,9 +44,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze({});
 /** What a return probe puts in place of the address that it hides. */
-const TRAMPOLINE =
-  /^(?:arch_rethook_trampoline|__?kretprobe_trampoline|kretprobe_trampoline|return_to_handler)\b/;
-const TRACING_FRAME = /^(?:trace_event_raw_event_|__traceiter_|ftrace_trampoline$)/;
+const TRAMPOLINE = /^(?:arch_rethook_trampoline|(?:arch_|__)?kretprobe_trampoline|return_to_handler)\b/;
 /** In a stack: the frame of a trampoline of ftrace's. */
 const TRAMPOLINE_MARK = 0x7fffffff;
 const MOST_PLACES = 1 << 16;

@@ -1,7 +1,7 @@
 /** What every bar is measured with. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 import { type Mix, mixes } from './generate.ts';
 import type { Peers } from './peers.ts';
 import type { Command } from './run.ts';

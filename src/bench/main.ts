@@ -4,7 +4,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { processIo } from '../cli/io.ts';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 import { bars } from './bars/index.ts';
 import { replaying } from './bars/text.ts';
 import { createBench, type Row } from './bench.ts';

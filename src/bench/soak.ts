@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { processIo } from '../cli/io.ts';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 import { createTraffic } from './module-traffic.ts';
 import { createRandom } from './random.ts';
 import { createTraceText } from './trace-text.ts';

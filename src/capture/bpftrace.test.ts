@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 import { fakeKernel } from '../testing/fake-kernel.ts';
 import { bpftracePlan, openBpftrace } from './bpftrace.ts';
 import { survey } from './survey.ts';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 import { ruleNames } from '../questions/explain.ts';
 import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';

@@ -1,7 +1,7 @@
 /** The command line: what commands there are. What they do is loaded when one is run. */
 import { createRequire } from 'node:module';
 import type { Argument, Command } from 'commander';
-import { version } from '../pipeline/package-root.ts';
+import { version } from '../package-root.ts';
 import { type Io, PLAIN, styleOf } from './io.ts';
 
 /** CommonJS: as an ES module Node would read it twice, once for the names of its exports. */

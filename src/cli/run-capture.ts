@@ -14,7 +14,7 @@ import { openTracefs } from '../capture/tracefs.ts';
 import type { Backend } from '../model/backend.ts';
 import { UserError } from '../model/errors.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
-import { packageRoot, version } from '../pipeline/package-root.ts';
+import { packageRoot, version } from '../package-root.ts';
 import { plural } from '../report/layout.ts';
 import { printable } from '../report/printable.ts';
 import type { Io } from './io.ts';

@@ -6,6 +6,7 @@ import type { Event } from '../model/event.ts';
 import type { Past } from '../model/past.ts';
 import type { Finding, InputSummary, Report } from '../model/report.ts';
 import { SCHEMA } from '../model/schema-id.ts';
+import { version } from '../package-root.ts';
 import { isStore } from '../store/is-store.ts';
 import { alignCaptures } from './align.ts';
 import { type Capture, openCapture } from './capture.ts';
@@ -13,7 +14,6 @@ import { type Member, openInputs } from './capture-directory.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createKeeper, type Keeper } from './keep.ts';
 import { mergeCaptures } from './merge.ts';
-import { version } from './package-root.ts';
 import type { Progress } from './source.ts';
 
 export interface AnalyzeOptions {

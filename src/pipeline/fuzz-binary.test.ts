@@ -14,13 +14,13 @@ import type { RandomAccess } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
 import { MANIFEST } from '../model/manifest.ts';
+import { packageRoot } from '../package-root.ts';
 import { listQueries } from '../store/list-queries.ts';
 import { openStore } from '../store/open-store.ts';
 import { damage, lie, random } from '../testing/damage.ts';
 import { captureOf } from '../testing/read-text.ts';
 import { analyze } from './analyze.ts';
 import { openInputs } from './capture-directory.ts';
-import { packageRoot } from './package-root.ts';
 import { unpackPiece } from './random-access.ts';
 import { unpack } from './unpack.ts';
 

@@ -8,8 +8,8 @@ import { expect, test } from 'vitest';
 import { collectors } from '../../collectors/index.ts';
 import type { Collector, Sink } from '../model/collector.ts';
 import type { Event } from '../model/event.ts';
+import { packageRoot } from '../package-root.ts';
 import { damage, random } from '../testing/damage.ts';
-import { packageRoot } from './package-root.ts';
 
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);

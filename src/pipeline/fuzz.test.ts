@@ -9,12 +9,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import { reportSchema } from '../model/report.ts';
+import { packageRoot } from '../package-root.ts';
 import { toText } from '../report/text.ts';
 import { damage, random } from '../testing/damage.ts';
 import { captureOf } from '../testing/read-text.ts';
 import { analyze, toReport } from './analyze.ts';
 import { createEngine } from './engine.ts';
-import { packageRoot } from './package-root.ts';
 
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);

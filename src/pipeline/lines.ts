@@ -8,7 +8,7 @@ export interface LineSplitter {
   readonly lines: number;
 }
 
-/** Longer lines are cut here, so that one line cannot take all memory. */
+/** Longer lines are handed on in pieces, so that one line cannot take all memory. */
 const LONGEST = 1 << 22;
 
 /** After how many lines a sieve is asked again that had nothing to pass over: it costs, and what is wanted comes in
@@ -22,14 +22,18 @@ export function createLineSplitter(
 ): LineSplitter {
   let rest: Buffer[] = [];
   let restLength = 0;
+  /** A piece of the line at hand was handed on. */
+  let cut = false;
   let lines = 0;
   let askAt = 0;
 
-  function flush(tail: Buffer): void {
+  function flush(tail: Buffer, isEnd: boolean): void {
     const whole = Buffer.concat([...rest, tail]);
     rest = [];
     restLength = 0;
-    onLine(whole, 0, whole.length, ++lines);
+    if (!cut) lines++;
+    cut = !isEnd;
+    onLine(whole, 0, whole.length, lines);
   }
 
   return {
@@ -37,14 +41,14 @@ export function createLineSplitter(
       sieve?.load(chunk);
       let start = 0;
       for (;;) {
-        if (sieve !== undefined && restLength === 0 && lines >= askAt) {
+        if (sieve !== undefined && restLength === 0 && !cut && lines >= askAt) {
           start = sieve.pass(start, lines);
           if (sieve.lines === 0) askAt = lines + PATIENCE;
           lines += sieve.lines;
         }
         const end = chunk.indexOf(10, start);
         if (end < 0) break;
-        if (restLength > 0) flush(chunk.subarray(start, end));
+        if (restLength > 0 || cut) flush(chunk.subarray(start, end), true);
         else onLine(chunk, start, end, ++lines);
         start = end + 1;
       }
@@ -52,11 +56,11 @@ export function createLineSplitter(
         // Kept beyond this call, so it must not share the reader's buffer.
         rest.push(Buffer.from(chunk.subarray(start)));
         restLength += chunk.length - start;
-        if (restLength > LONGEST) flush(Buffer.alloc(0));
+        if (restLength > LONGEST) flush(Buffer.alloc(0), false);
       }
     },
     end() {
-      if (restLength > 0) flush(Buffer.alloc(0));
+      if (restLength > 0) flush(Buffer.alloc(0), true);
     },
     get lines() {
       return lines;

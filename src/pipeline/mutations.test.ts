@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import type { Finding } from '../model/report.ts';
+import { packageRoot } from '../package-root.ts';
 import { findingsOf } from '../testing/read-text.ts';
-import { packageRoot } from './package-root.ts';
 
 const names = [
   'tracefs/6.1-get-leak-fixed.txt',

@@ -4,11 +4,11 @@ import { basename, join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../model/errors.ts';
 import type { Event } from '../model/event.ts';
+import { packageRoot } from '../package-root.ts';
 import { toText } from '../report/text.ts';
 import { openStore } from '../store/open-store.ts';
 import { eventsOf } from '../testing/read-text.ts';
 import { analyze } from './analyze.ts';
-import { packageRoot } from './package-root.ts';
 import { standingsOf } from './standings.ts';
 
 const samples = join(packageRoot(), 'samples');

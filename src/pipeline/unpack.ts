@@ -36,7 +36,7 @@ export async function* unpack(
   while (first.length < LONGEST_MAGIC) {
     const { value } = await chunks.next();
     if (value === undefined) break;
-    first = first.length === 0 ? value : Buffer.concat([first, value]);
+    first = Buffer.concat([first, value]);
   }
   if (first.length === 0) return;
   const all = from(first, chunks);

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../model/event.ts';
+import { packageRoot } from '../package-root.ts';
 import { captureOf } from '../testing/read-text.ts';
 import type { Capture } from './capture.ts';
-import { packageRoot } from './package-root.ts';
 
 const names = [
   'tracefs/6.1-get-leak.txt',

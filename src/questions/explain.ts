@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { RuleAnswer, RulesAnswer } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
 import type { RuleId } from '../model/report.ts';
+import { packageRoot } from '../package-root.ts';
 import { type RuleText, rules } from '../passes/rules.ts';
-import { packageRoot } from '../pipeline/package-root.ts';
 import { nearest } from './nearest.ts';
 
 export function listRules(): RulesAnswer {

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { packageRoot } from '../package-root.ts';
 
 export interface QueryParameter {
   readonly name: string;
@@ -26,16 +26,6 @@ export function listQueries(): NamedQuery[] {
     .filter((file) => file.endsWith('.sql'))
     .sort()
     .map((file) => parseQuery(basename(file, '.sql'), readFileSync(join(folder, file), 'utf8')));
-}
-
-/** This file is in src/store/ or, compiled, in dist/src/store/. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (folder === dirname(folder)) throw new Error(`no package.json above ${import.meta.url}`);
-    folder = dirname(folder);
-  }
-  return folder;
 }
 
 //                   +- name   +- type            +- optional       +- help

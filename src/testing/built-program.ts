@@ -1,7 +1,7 @@
 /** The program as users run it, in a process of its own. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../pipeline/package-root.ts';
+import { packageRoot } from '../package-root.ts';
 
 export const PROGRAM = join(packageRoot(), 'bin', 'modlife.js');
 

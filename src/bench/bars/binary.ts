@@ -1,7 +1,7 @@
 /** P4: trace.dat to verdict. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../pipeline/package-root.ts';
+import { packageRoot } from '../../package-root.ts';
 import { type Bench, missing, power, type Row } from '../bench.ts';
 import { repeatTraceDat } from '../repeat-trace-dat.ts';
 import { runPaired } from '../run.ts';

@@ -5,7 +5,7 @@ export function registerMan(command: Command, { io }: Run): void {
   command.addHelpText('after', '\nExample: modlife man | man -l -').action(async () => {
     const [{ manPage }, { version }] = await Promise.all([
       import('../man.ts'),
-      import('../../pipeline/package-root.ts'),
+      import('../../package-root.ts'),
     ]);
     io.stdout.write(manPage(command.parent!, version()));
   });

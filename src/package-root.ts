@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  while (!existsSync(join(folder, 'package.json'))) {
+    if (folder === dirname(folder)) throw new Error(`no package.json above ${import.meta.url}`);
+    folder = dirname(folder);
+  }
   return folder;
 }
 
