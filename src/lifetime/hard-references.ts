@@ -114,15 +114,23 @@ export function createHardReferences(
   }
 
   function placeOfCall(call: Call): Code {
-    return place(call.name, ownerNow(call, current.values())?.module);
+    const owner = ownerNow(call, current.values());
+    return place(call.name, owner?.module, owner === undefined ? call.entry.fn.address : undefined);
   }
 
-  function place(symbol: string, module: string | undefined): Code {
+  /** @param address of text whose owner is not known, or not yet */
+  function place(symbol: string, module: string | undefined, address?: string): Code {
     const text = module === undefined ? symbol : `${symbol} [${module}]`;
-    let code = places.get(text);
+    const key = address === undefined ? text : `${text} ${address}`;
+    let code = places.get(key);
     if (code === undefined) {
-      code = { text, symbol, ...(module === undefined ? {} : { module }) };
-      places.set(text, code);
+      code = {
+        text,
+        symbol,
+        ...(module === undefined ? {} : { module }),
+        ...(address === undefined ? {} : { address }),
+      };
+      places.set(key, code);
     }
     return code;
   }
@@ -170,7 +178,12 @@ export function createHardReferences(
     const usersBefore = incarnation.count.users;
     incarnation.count.carried();
     const code = taker?.symbol === undefined ? actor(get, undefined).code : place(taker.symbol, taker.module);
-    const reference = incarnation.references.take(get, code, family, undefined);
+    const reference = incarnation.references.take(
+      get,
+      code,
+      family === 'gone' ? 'foreign' : family,
+      undefined,
+    );
     tell({ type: 'taken', incarnation, reference, usersBefore });
   }
 

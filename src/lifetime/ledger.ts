@@ -10,6 +10,7 @@ import type {
   FunctionEntryEvent,
   FunctionReturnEvent,
   HungTaskEvent,
+  ModuleFreeEvent,
   Nanoseconds,
 } from '../model/event.ts';
 import type { Past } from '../model/past.ts';
@@ -19,6 +20,7 @@ import { type Call, type CallTracker, createCallTracker, functionName, placeOf }
 import type { Change, Incarnation, Unload } from './changes.ts';
 import { createDeferredClaims } from './deferred.ts';
 import { createFileTracker, type FileTracker } from './files.ts';
+import { createGoneText, type GoneText } from './gone-text.ts';
 import { createHardReferences } from './hard-references.ts';
 import { hungExit } from './hung-unload.ts';
 import { createIncarnations, identify } from './incarnations.ts';
@@ -40,6 +42,7 @@ export interface Ledger {
   readonly incarnations: readonly Incarnation[];
   readonly calls: CallTracker;
   readonly files: FileTracker;
+  readonly goneText: Pick<GoneText, 'takerOf' | 'mayBeIn'>;
   readonly losses: readonly Loss[];
   /** Unloads entered and not come back. */
   readonly underWay: readonly Unload[];
@@ -70,6 +73,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
   const symbols = createSymbols();
   const calls = createCallTracker();
   const files = createFileTracker();
+  const goneText = createGoneText(incarnations.all);
   const deferred = createDeferredClaims(incarnations.all, tell);
   const callbacks = createCallbacks(incarnations.all, tell);
   const references = createHardReferences(incarnations, calls, files, tell);
@@ -87,7 +91,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       const incarnation = incarnations.current.get(module);
       if (incarnation !== undefined && incarnation.state !== 'freed') identify(incarnation, event);
       if (name === 'try_module_get') references.attempted(event);
-      if (name === 'free_module') unloading.freed(module, event);
+      if (name === 'free_module') freed(module, event);
     }
     if (RELEASING.has(name)) releasing.set(placeOf(event), (releasing.get(placeOf(event)) ?? 0) + 1);
     if (isInterrupt(event)) did(deedOf(name, event.context), event);
@@ -99,6 +103,11 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     tell({ type: 'entered', call });
     references.callEntered(call);
     unloading.callEntered(call);
+  }
+
+  function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
+    goneText.freed(module, event);
+    unloading.freed(module, event);
   }
 
   function did(
@@ -142,6 +151,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     incarnations: incarnations.all,
     calls,
     files,
+    goneText,
     get losses() {
       return losses.all;
     },
@@ -176,15 +186,19 @@ export function createLedger(tell: (change: Change) => void): Ledger {
       switch (event.kind) {
         case 'module_load':
           calls.loaded(event.module);
+          goneText.loaded();
           return tell({ type: 'loaded', incarnation: incarnations.loaded(event), event });
         case 'module_free':
-          return unloading.freed(event.module, event);
+          return freed(event.module, event);
         case 'module_get':
+          goneText.used(event.callSite, event);
           return references.event(event);
         case 'module_put':
+          goneText.used(event.callSite, event);
           references.event(event);
           return calls.gaveBack(event);
         case 'function_entry':
+          goneText.used(event.fn, event);
           return entered(event);
         case 'function_return':
           return returned(event);

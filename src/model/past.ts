@@ -7,7 +7,7 @@ import type {
   Nanoseconds,
 } from './event.ts';
 import type { Finding, Report } from './report.ts';
-import type { Family } from './standing.ts';
+import type { HolderKind } from './standing.ts';
 
 /** What a store still tells of events that it has let go of. */
 export interface Past {
@@ -29,7 +29,7 @@ export interface Past {
 
 export interface PastReference {
   readonly get: ModuleRefEvent;
-  readonly family: Family;
+  readonly family: HolderKind;
   /** The function that took it, as far as that was kept. */
   readonly taker: Pick<Code, 'symbol' | 'module'> | undefined;
 }

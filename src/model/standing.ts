@@ -10,6 +10,9 @@ import type { ModuleSummary, Report } from './report.ts';
  */
 export type Family = 'file' | 'dependency' | 'tracer' | 'init' | 'own' | 'foreign' | 'core' | 'hidden';
 
+/** Who holds: `gone` is a module that has been freed since it took. */
+export type HolderKind = Family | 'gone';
+
 /** The function that took a reference, and what became of all that it took of this load. */
 export interface TakingPlace {
   /** As people are shown it. */
@@ -25,7 +28,7 @@ export interface TakingPlace {
 /** A reference that is out. */
 export interface OpenReference {
   readonly get: ModuleRefEvent;
-  readonly family: Family;
+  readonly family: HolderKind;
   /** Equal ones are the same object. */
   readonly place: TakingPlace;
   /** The probed function the task was in, if that is not the taking one. */

@@ -1,6 +1,7 @@
 import { errorReturned } from '../lifetime/arguments.ts';
 import type { Carrier } from '../lifetime/carriers.ts';
 import type { Incarnation, Unload } from '../lifetime/changes.ts';
+import type { GoneTaker } from '../lifetime/gone-text.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { type Reference, type TakingSite, usualHold } from '../lifetime/references.ts';
 import { placeName } from '../lifetime/sites.ts';
@@ -22,6 +23,8 @@ const MUCH_LONGER = 5;
 /** Why a reference that is still out is one that will stay out, strongest first. */
 interface Reason {
   readonly certain: boolean;
+  /** Whose code took it, where that is inferred. */
+  readonly takenBy?: GoneTaker;
   readonly text: string;
   readonly proof: readonly Evidence[];
   /** It is this reference that stayed out, however pairs are read. */
@@ -108,7 +111,9 @@ function judge(
   const unsure =
     gap ??
     (!reason.certain
-      ? 'the capture ends while it is held; a later put would clear it'
+      ? reason.takenBy === undefined
+        ? 'the capture ends while it is held; a later put would clear it'
+        : `only an address is known of the code; that it was ${reason.takenBy.incarnation.module}'s is inferred from when it ran`
       : confirmed
         ? undefined
         : 'no refcnt was printed since; one unrecorded put would explain it');
@@ -117,7 +122,8 @@ function judge(
     reason.isThis === undefined &&
     reason.reference === undefined &&
     site.puts > Math.max(site.sameTask, site.carried);
-  const place = placeName(reference.taker);
+  const taker = reason.takenBy?.code ?? reference.taker;
+  const place = placeName(taker);
   const others = [...incarnation.references.sites.values()]
     .flatMap((other) => [...other.open].slice(0, 3))
     .filter((open) => open.taker !== reference.taker && open.family !== 'tracer')
@@ -132,12 +138,12 @@ function judge(
     because: unsure,
     // A put that went unseen shows in the next refcnt, unless a get did too.
     overturnedBy: reason.certain && confirmed ? 2 : 1,
-    culprit: { code: reference.taker, event: reference.get },
+    culprit: { code: taker, event: reference.get },
     evidence: [
       ...(reference.within === undefined
         ? []
         : [evidence(`enters ${callName(reference.within)}`, reference.within.entry)]),
-      evidence('takes the reference', reference.get, reference.taker),
+      evidence('takes the reference', reference.get, taker),
       ...reason.proof,
     ].sort((a, b) => a.ns - b.ns),
     ...(others.length === 0
@@ -256,18 +262,18 @@ function otherWay(ledger: Ledger, site: TakingSite, proof: readonly Evidence[]):
 
 /** The module whose code took it has been freed since. Certain where that code alone was seen to give back what is taken
  *  there: else somebody else may yet. */
-function takerFreed(ledger: Ledger, { get, taker }: Reference, site: TakingSite): Reason | undefined {
-  if (site.family !== 'foreign' || taker.module === undefined) return undefined;
-  if ([...site.partners.keys()].some(({ module }) => module !== taker.module)) return undefined;
-  const free = ledger.incarnations.find(
-    (each) => each.module === taker.module && each.free !== undefined && each.free.seq > get.seq,
-  )?.free;
-  if (free === undefined) return undefined;
+function takerFreed({ goneText }: Ledger, reference: Reference, site: TakingSite): Reason | undefined {
+  const gone = goneText.takerOf(reference);
+  if (gone === undefined) return undefined;
+  const { incarnation, inferred } = gone;
+  const { module } = incarnation;
+  if ([...site.partners.keys()].some((giver) => !goneText.mayBeIn(giver, incarnation))) return undefined;
   return {
-    certain: site.puts > 0,
-    text: `${taker.module}, whose code took it, was freed without giving it back`,
-    proof: [evidence(`${taker.module} is freed`, free)],
-    since: get.ts,
+    certain: site.puts > 0 && !inferred,
+    ...(inferred ? { takenBy: gone } : {}),
+    text: `${module}, whose code took it, was freed without giving it back`,
+    proof: [evidence(`${module} is freed`, incarnation.free!)],
+    since: reference.get.ts,
   };
 }
 

@@ -40,26 +40,29 @@ export function standingOf(
   const { module, nth, state, count, references } = incarnation;
   const open = state === 'freed' ? [] : references.open();
   const why = doubt(ledger, incarnation, incarnation.first, undefined);
-  const places = new Map<Code, TakingPlace>();
+  const places = new Map<string, TakingPlace>();
 
-  function placeOf(taker: Code): TakingPlace {
-    let place = places.get(taker);
+  /** @param code the same place, in the module that is gone */
+  function placeOf(taker: Code, code = taker): TakingPlace {
+    const name = placeName(code);
+    let place = places.get(name);
     if (place === undefined) {
-      const name = placeName(taker);
-      const { puts, sameTask, longestHold } = references.sites.get(name)!;
+      const { puts, sameTask, longestHold } = references.sites.get(placeName(taker))!;
       const { symbol } = taker;
       place = { name, ...(symbol === undefined ? {} : { symbol }), puts, sameTask, longestHold };
-      places.set(taker, place);
+      places.set(name, place);
     }
     return place;
   }
 
-  function openReference({ get, family, taker, within, missedBy }: Reference): OpenReference {
+  function openReference(reference: Reference): OpenReference {
+    const { get, family, taker, within, missedBy } = reference;
+    const gone = ledger.goneText.takerOf(reference);
     const dependent = family === 'dependency' ? loadedNextBy(ledger.incarnations, get) : undefined;
     return {
       get,
-      family,
-      place: placeOf(taker),
+      family: gone === undefined ? family : 'gone',
+      place: placeOf(taker, gone?.code),
       ...(within === undefined || within.name === taker.symbol ? {} : { within: within.name }),
       ...(missedBy === undefined ? {} : { missedBy: missedBy.name }),
       ...(dependent === undefined ? {} : { dependent }),

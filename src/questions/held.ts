@@ -2,16 +2,17 @@
 import type { Held, Holder, Moment, Place } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
 import type { InputSummary, ModuleSummary } from '../model/report.ts';
-import type { Family, OpenReference, Standing } from '../model/standing.ts';
+import type { HolderKind, OpenReference, Standing } from '../model/standing.ts';
 import { nearest } from './nearest.ts';
 
-const MEANS: Readonly<Record<Family, string>> = {
+const MEANS: Readonly<Record<HolderKind, string>> = {
   file: 'an open file',
   dependency: 'a module that links to it',
   tracer: 'a tracer, while it attaches a probe',
   init: 'the loader, while init() runs',
   own: "the module's own code",
   foreign: 'another module',
+  gone: 'a module that has been freed since',
   core: 'the core kernel',
   hidden: 'unknown, as the call site was hidden or is a bare address',
 };

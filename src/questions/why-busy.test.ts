@@ -70,6 +70,25 @@ test('a dependency is named, and is to be removed first', async () => {
   expect(answer.steps).toEqual(['Remove what links to it first: modprobe -r child.']);
 });
 
+test('what a module took that has gone since is not waited for', async () => {
+  const habit = [2, 3].flatMap((n) => [
+    `cat-42 ${n} module_get: m call_site=0xffffffffc0491076 refcnt=2`,
+    `cat-42 ${n}.5 module_put: m call_site=0xffffffffc049113d refcnt=1`,
+  ]);
+  const answer = await ask(
+    'm',
+    ...LOADED,
+    'insmod-11 1.2 module_load: user OE',
+    'insmod-11 1.3 module_put: user call_site=do_init_module refcnt=1',
+    ...habit,
+    'cat-42 4 module_get: m call_site=0xffffffffc0491076 refcnt=2',
+    'rmmod-60 4.1 module_free: user',
+  );
+  expect(answer.verdict).toBe('lasting');
+  expect(answer.holders).toMatchObject([{ site: '0xffffffffc0491076 [user]', family: 'gone' }]);
+  expect(answer.steps[0]).toMatch(/^What took it is gone/);
+});
+
 test('references from before the capture are counted by refcnt and said to be unseen', async () => {
   const answer = await ask('m', 'cat-42 2 module_get: m call_site=misc_open refcnt=4');
   expect(answer).toMatchObject({ count: 3, unseen: 2 });

@@ -58,6 +58,8 @@ function judge(
   }
   const leak = findings.find(({ rule, culprit }) => rule === 'ref-leak' && culprit.symbol === place.symbol);
   if (leak?.certainty === 'observed') return { patience: 'leaked', reason: leak.title };
+  if (family === 'gone')
+    return { patience: 'lasting', reason: 'what took it has been freed without giving it back' };
   if (family === 'tracer')
     return { patience: 'transient', reason: 'dropped when the probe is attached or the tracer ends' };
   if (family === 'init') return { patience: 'transient', reason: 'dropped when init() returns' };
@@ -156,6 +158,9 @@ function stepsOf(
   for (const { family, patience, task, dependent } of holders) {
     if (patience === 'leaked') {
       steps.add('Nothing in user space can give it back: the module stays until reboot.');
+      steps.add(`In the source: ${rules['ref-leak'].fix.text}`);
+    } else if (family === 'gone') {
+      steps.add('What took it is gone: unless somebody else gives it back, the module stays until reboot.');
       steps.add(`In the source: ${rules['ref-leak'].fix.text}`);
     } else if (family === 'dependency') {
       steps.add(

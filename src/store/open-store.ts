@@ -12,7 +12,7 @@ import {
   type Report,
   readingSchema,
 } from '../model/report.ts';
-import type { Family, OpenReference, Standing, Standings, TakingPlace } from '../model/standing.ts';
+import type { HolderKind, OpenReference, Standing, Standings, TakingPlace } from '../model/standing.ts';
 import { type EventRow, type Lookup, type Shape, toEvent } from './event-row.ts';
 import { storeVersion } from './is-store.ts';
 import { listQueries, type NamedQuery, type QueryParameter } from './list-queries.ts';
@@ -371,7 +371,7 @@ function readStanding(db: Database.Database, module: string): Standing {
 
 type StoredOpen = Nullable<Required<Pick<OpenReference, 'within' | 'missedBy' | 'dependent'>>> & {
   readonly get: number;
-  readonly family: Family;
+  readonly family: HolderKind;
   readonly place: number;
 };
 

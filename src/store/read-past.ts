@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import type { Event, ModuleRefEvent } from '../model/event.ts';
 import type { Past, PastModule, PastReference } from '../model/past.ts';
 import type { Report } from '../model/report.ts';
-import type { Family } from '../model/standing.ts';
+import type { HolderKind } from '../model/standing.ts';
 
 /** @param event one, by `seq` @param report of the store, findings in the order of their ids */
 export function readPast(
@@ -49,7 +49,7 @@ function readReferences(db: Database.Database, seq: number, event: (seq: number)
 
 interface ReferenceRow {
   readonly get: number;
-  readonly family: Family;
+  readonly family: HolderKind;
   readonly symbol: string | null;
   readonly name: string | null;
 }
