@@ -74,3 +74,25 @@ test('nor is it told of what a worker gives back', () => {
       sleep-20   4.0: module_put: foo call_site=bar_close [bar] refcnt=1`),
   ).toEqual(told('bar_close [bar]'));
 });
+
+/** As mount calls a file system: the core takes a reference for the operation, the module takes one for itself. */
+const mount = (path: string) => `${load}
+      mount-20   2.0: module_get: foo call_site=get_filesystem refcnt=2
+      mount-20   2.1: module_get: foo call_site=foo_fill [foo] refcnt=3${path}
+      mount-20   3.0: module_put: foo call_site=put_fs_context refcnt=0`;
+
+test('of the core and a module that had given back its own, the module put once too often', () => {
+  const twice = `
+      mount-20   2.2: module_put: foo call_site=foo_fill [foo] refcnt=2
+      mount-20   2.3: module_put: foo call_site=foo_kill [foo] refcnt=1`;
+  expect(findingsOf(mount(twice))).toEqual(told('foo_kill [foo]'));
+});
+
+test('nor is the module blamed for a put of the core where it gave back but once', () => {
+  const once = `
+      mount-20   2.2: module_put: foo call_site=foo_kill [foo] refcnt=2
+      mount-20   2.3: module_put: foo call_site=put_super refcnt=1`;
+  expect(findingsOf(mount(once))).toEqual([
+    '  -> error observed put-without-get foo: put_fs_context put foo while nobody held it',
+  ]);
+});
