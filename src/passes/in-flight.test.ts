@@ -82,6 +82,29 @@ test('a last put from inside is in time where exit waits for its return', () => 
   expect(early(puts + flushes + freed)).toEqual([]);
 });
 
+test('whether a flush waits for a release in a work item is open where no flush could be seen', () => {
+  const release = `
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: foo_exit: (foo_exit+0x0/0x40 [foo])
+      kworker/0:1-7   5.2: workqueue_execute_start: work struct 00000000aaaa: function foo_work [foo]
+      kworker/0:1-7   5.3: foo_release: (foo_release+0x0/0x40 [foo])
+      kworker/0:1-7   5.4: sched_waking: comm=rmmod pid=30 prio=120 target_cpu=000
+      kworker/0:1-7   5.5: foo_release_ret: (kobject_put+0x10/0x20 <- foo_release)
+      kworker/0:1-7   5.6: workqueue_execute_end: work struct 00000000aaaa: function foo_work [foo]
+      rmmod-30   5.7: foo_exit_ret: (__do_sys_delete_module+0x10/0x20 <- foo_exit)
+      rmmod-30   5.8: module_free: foo
+      rmmod-30   5.9: sys_delete_module -> 0x0`;
+  const elsewhere = `
+      sh-20      1.5: __flush_workqueue_ret: (bar_sync+0x10/0x40 [bar] <- __flush_workqueue)`;
+  const title = 'foo_release() ran in kworker/0:1/7 while rmmod/30 was unloading foo, and nothing';
+  expect(findingsOf(load + release)).toEqual([
+    `  -> note possible release-after-exit foo: ${title} in this capture shows that the free waits for its return`,
+  ]);
+  expect(findingsOf(load + elsewhere + release)).toEqual([
+    `  -> warning predicted release-after-exit foo: ${title} makes the free wait for its return`,
+  ]);
+});
+
 test('a call that is never seen to return explains no crash of its task long after', () => {
   // Where the module lay is not told, so that it was its memory is inferred.
   const story = `${load.replace(/\n.*do_init_module\+0x0.*/, '')}

@@ -48,7 +48,7 @@ export function returnedMeanwhile({ returned }: Call, { unload }: Freed): boolea
 /** What may have made the free wait for a call that returned before it, though the capture shows nothing of the kind. */
 export function unseenFlush(ledger: Ledger, call: Call): string | undefined {
   return ledger.mayBeFlushed(call)
-    ? 'it ran in a work item, which exit may have flushed: neither a wakeup nor a function like flush_work() is recorded that would tell'
+    ? 'it ran in a work item, which exit may have flushed: no function like flush_work() is recorded, which would tell'
     : undefined;
 }
 

@@ -219,7 +219,7 @@ function lucky(ledger: Ledger, freed: Freed, call: Call): Finding {
       seq > call.entry.seq &&
       seq < call.returned!.seq,
   );
-  const hidden = woke === undefined ? unseenFlush(ledger, call) : undefined;
+  const hidden = unseenFlush(ledger, call);
   const unsure = doubt(ledger, incarnation, call.entry, unload.free!) ?? hidden;
   const sign = releaseSign(call, ledger.files);
   return makeFinding({
