@@ -6,7 +6,7 @@
  * kernel/trace/trace_syscalls.c of Linux 5.10 to 7.2. Seen on 6.1 and 6.12.
  */
 
-import { isDeferredKind } from '../src/model/deferred.ts';
+import { isDeferredKind, KTHREAD_DELAY } from '../src/model/deferred.ts';
 import type { Code, DeferredKind, Event, ExecContext, ModuleSyscall, SchedKind } from '../src/model/event.ts';
 import { createCodeTable } from './code.ts';
 import { isNameByte, standsAt } from './record-header.ts';
@@ -109,7 +109,7 @@ const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|O
  */
 export function createEventReader(returnOrder: 'caller-first' | 'function-first'): EventReader {
   const code = createCodeTable();
-  /** Timers, work items and heads whose function lies in a module: others are not worth an event. */
+  /** Timers, work items and heads whose function lies in a module, or queues one that may: others are not worth an event. */
   const watched = new Set<string>();
   const dumping = new Set<number>();
   /** System calls that unload, entered and not returned. */
@@ -184,8 +184,9 @@ export function createEventReader(returnOrder: 'caller-first' | 'function-first'
     if (object === undefined) return undefined;
     const printed = FUNCTION.exec(body)?.[1];
     // Most are vmlinux's own, printed without a module: left before anything is made of them.
-    const isModule = printed !== undefined && (printed.endsWith(']') || BARE.test(printed));
-    if (isModule) {
+    const isWanted =
+      printed !== undefined && (printed.endsWith(']') || printed === KTHREAD_DELAY || BARE.test(printed));
+    if (isWanted) {
       if (watched.size >= MOST_WATCHED) watched.clear();
       watched.add(object);
     } else if (printed !== undefined) watched.delete(object);
@@ -387,8 +388,10 @@ export function armedCallback(
 
 const FUNC = Buffer.from('func');
 const F = 0x66;
+const DELAY = Buffer.from(KTHREAD_DELAY);
 
-/** Is a function printed, as a module's or as an address that may be in one? `function=foo_expire [foo]`. */
+/** Is a function printed, as a module's or as an address that may be in one? `function=foo_expire [foo]`. What queues
+ *  delayed work queues what may be in one. */
 function mayBeInModule(bytes: Buffer, from: number, to: number): boolean {
   let at = from;
   while (at < to && (bytes[at] !== F || !standsAt(FUNC, bytes, at))) at++;
@@ -397,7 +400,11 @@ function mayBeInModule(bytes: Buffer, from: number, to: number): boolean {
   if (at + 1 < to && bytes[at + 1] === SPACE) at++;
   const start = at + 1;
   for (at = start; at < to && bytes[at] !== SPACE; ) at++;
-  return (at + 1 < to && bytes[at + 1] === OPEN_BRACKET) || isAddress(bytes, start, at);
+  return (
+    (at + 1 < to && bytes[at + 1] === OPEN_BRACKET) ||
+    (at - start === DELAY.length && standsAt(DELAY, bytes, start)) ||
+    isAddress(bytes, start, at)
+  );
 }
 
 function isAddress(bytes: Buffer, from: number, to: number): boolean {

@@ -348,6 +348,8 @@ function mayBeInModule(from: i32, end: i32): bool {
   const start = load<u8>(at, 1) === 0x20 ? at + 2 : at + 1;
   const blank = find(0x20, start, end);
   if (blank >= 0 && load<u8>(blank, 1) === 0x5b /* [ */) return true;
+  // kthread_delayed_work_timer_fn, which queues what may be in one.
+  if (blank - start === 29 && load<u64>(start) === 0x5f6461657268746b /* kthread_ */) return true;
   const first = load<u8>(start, 1) === 0x78 /* 0x… */ ? start + 2 : start;
   let hex = first;
   while (hex < end && isHexDigit(load<u8>(hex))) hex++;

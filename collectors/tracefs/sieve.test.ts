@@ -117,6 +117,16 @@ describe('what is told is the same without it', () => {
       }
   });
 
+  test('of the timer of delayed kthread work, alone among others', () => {
+    const body =
+      'timer_expire_entry: timer=00000000aaaa function=kthread_delayed_work_timer_fn now=1 baseclk=1';
+    const lines = noise.split('\n');
+    lines[2000] = lines[2000]!.replace(/: \w+: .*$/, `: ${body}`);
+    expect(read(Buffer.from(lines.join('\n')), 1 << 17, true).told).toContainEqual(
+      expect.objectContaining({ kind: 'timer_expire_entry', object: '00000000aaaa' }),
+    );
+  });
+
   test('of a stack behind records of other CPUs', () => {
     const text = ours.slice(0, 200_000).replaceAll(/^.*<stack trace>$/gm, (stack) => {
       const other = stack.includes('[000]') ? '[001]' : '[000]';

@@ -1,6 +1,7 @@
 /** Timers and work items: armed, running, over, and those that outlive their module. */
-import { deferredSteps } from '../model/deferred.ts';
-import type { DeferredEvent } from '../model/event.ts';
+import { deferredSteps, KTHREAD_DELAY, queuesWork } from '../model/deferred.ts';
+import type { Code, DeferredEvent } from '../model/event.ts';
+import { placeOf } from './calls.ts';
 import type { Change, Deferred, Incarnation } from './changes.ts';
 import { pointsInto } from './text-owner.ts';
 
@@ -12,6 +13,9 @@ export interface DeferredClaims {
   runningIn(pid: number): Deferred | undefined;
 }
 
+/** Timers of delayed work items that are remembered, with what they queue. */
+const DELAYED = 1 << 12;
+
 export function createDeferredClaims(
   incarnations: readonly Incarnation[],
   tell: (change: Change) => void,
@@ -19,21 +23,46 @@ export function createDeferredClaims(
   const claims = new Map<string, Deferred>();
   /** Pending when their module was freed; they may run yet. */
   const orphans = new Map<string, Deferred>();
+  /** By its timer, the function of a delayed work item, as seen when it was queued the last time. */
+  const delayed = new Map<string, Code>();
+  /** Timers of delayed work items that expire, until they queue it. */
+  const expiring = new Map<
+    string | number,
+    { readonly timer: string; readonly orphan: Deferred | undefined }
+  >();
+
+  /** What a timer queues is known when it does. */
+  function queued(event: DeferredEvent): void {
+    const { timer, orphan } = expiring.get(placeOf(event)) ?? {};
+    if (timer === undefined || event.fn === undefined) return;
+    expiring.delete(placeOf(event));
+    if (delayed.size >= DELAYED) delayed.clear();
+    delayed.set(timer, event.fn);
+    if (orphan !== undefined) orphans.set(event.object, orphan);
+  }
 
   return {
     event(event) {
       const { does } = deferredSteps[event.kind];
       const orphan = orphans.get(event.object);
+      if (does === 'begin' && event.fn?.symbol === KTHREAD_DELAY) {
+        orphans.delete(event.object);
+        claims.delete(event.object);
+        expiring.set(placeOf(event), { timer: event.object, orphan });
+        return;
+      }
       if (orphan !== undefined) {
         // Nobody can run what was not armed again, whatever the function prints as by now.
         if (does === 'begin') tell({ type: 'ran-after-free', claim: orphan, event });
         if (does === 'begin' || does === 'arm') orphans.delete(event.object);
       }
       switch (does) {
-        case 'arm':
-          if (event.fn !== undefined)
-            claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
+        case 'arm': {
+          const fn = delayed.get(event.object) ?? event.fn;
+          if (fn !== undefined) claims.set(event.object, { armed: event, fn, running: undefined });
+          if (expiring.size > 0 && queuesWork(event.kind)) queued(event);
           break;
+        }
         case 'begin': {
           const claim = claims.get(event.object);
           if (claim !== undefined) claim.running = event;
@@ -46,6 +75,7 @@ export function createDeferredClaims(
           claims.delete(event.object);
           break;
         case 'end':
+          if (expiring.size > 0) expiring.delete(placeOf(event));
           // Re-armed by its own callback, it stays.
           if (claims.get(event.object)?.running !== undefined) claims.delete(event.object);
       }

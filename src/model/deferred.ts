@@ -41,3 +41,9 @@ export function queuesWork(kind: DeferredKind): boolean {
 export function isDeferredKind(kind: string): kind is DeferredKind {
   return Object.hasOwn(deferredSteps, kind);
 }
+
+/**
+ * The function of the timer of delayed kthread work, which queues it. That of a workqueue's delayed work is no sign of
+ * anything: every kernel is full of them, so collectors pass over it.
+ */
+export const KTHREAD_DELAY = 'kthread_delayed_work_timer_fn';

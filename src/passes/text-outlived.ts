@@ -3,7 +3,7 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Deferred } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { placeName } from '../lifetime/sites.ts';
-import { deferredSteps, queuesWork } from '../model/deferred.ts';
+import { deferredSteps, KTHREAD_DELAY, queuesWork } from '../model/deferred.ts';
 import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { createLeftCallbacks } from './callbacks-outlived.ts';
@@ -262,7 +262,9 @@ function mayBeCancelled({ armed, running }: Deferred): boolean {
 function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredEvent | Crash): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const { what } = deferredSteps[claim.armed.kind];
+  // The timer's own function is the core's, which then queues it.
+  const isDelayed = claim.armed.fn?.symbol === KTHREAD_DELAY;
+  const what = isDelayed ? 'a delayed work item' : deferredSteps[claim.armed.kind].what;
   const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
   const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
