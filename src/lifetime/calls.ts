@@ -16,9 +16,9 @@ import { bareSymbol, readFrame } from './sites.ts';
 export interface Call {
   readonly entry: FunctionEntryEvent;
   /** Function name as shown to people. */
-  readonly name: string;
+  name: string;
   /** The printed symbol cannot be the probed function: it was looked up after the module had gone. */
-  readonly late: boolean;
+  late: boolean;
   /** RCU runs it: it was given to call_rcu(). */
   isRcuCallback: boolean;
   /** The kobject core was releasing an object in this task when the function was entered. */
@@ -57,6 +57,8 @@ export interface CallTracker {
     /** The latest call that neither took nor gave anything. */
     readonly empty: Call | undefined;
   };
+  /** What the function that begins at a bare address is called, if it was probed and entered since `from`. */
+  nameAt(address: string, from: Event): string | undefined;
   /** Was a return probe on this function, as far as this capture shows? */
   returnsAreSeen(call: Call): boolean;
 }
@@ -82,7 +84,15 @@ export function createCallTracker(): CallTracker {
   function statsOf(name: string, module: string | undefined) {
     let stats = seen.get(name);
     if (stats === undefined) {
-      stats = { entries: 0, returns: 0, returnsBefore: new Map(), module, nets: new Map(), empty: undefined };
+      stats = {
+        entries: 0,
+        returns: 0,
+        returnsBefore: new Map(),
+        module,
+        latest: undefined,
+        nets: new Map(),
+        empty: undefined,
+      };
       seen.set(name, stats);
     }
     return stats;
@@ -92,9 +102,24 @@ export function createCallTracker(): CallTracker {
     const { symbol, module } = entry.fn;
     if (symbol === undefined) return true;
     const key = `${symbol} ${module}`;
-    const late = resolvedLate(entry) || (stale.has(key) && bareSymbol(symbol) !== probeName(entry.probe));
-    if (late) stale.add(key);
-    return late;
+    if (resolvedLate(entry) && !stale.has(key)) {
+      stale.add(key);
+      for (const call of inFlight()) {
+        if (call.entry.fn.symbol === symbol && call.entry.fn.module === module) rename(call);
+      }
+    }
+    return stale.has(key) && !isNamedAs(entry);
+  }
+
+  /** What is gone had a function where one of another module begins now, so that its symbol seemed right. */
+  function rename(call: Call): void {
+    if (isNamedAs(call.entry)) return;
+    call.late = true;
+    call.name = nameBehind(call.entry);
+  }
+
+  function inFlight(): Call[] {
+    return [...stacks.values()].flat();
   }
 
   function clear(key: string | number): void {
@@ -137,6 +162,7 @@ export function createCallTracker(): CallTracker {
       if (again >= 0) for (const call of stack.splice(again)) call.over = true;
       if (stack.length >= DEPTH) stack.shift()!.over = true;
       stats.entries++;
+      if (entry.fn.address !== undefined) stats.latest = { address: entry.fn.address, seq: entry.seq };
       const call: Call = {
         entry,
         name,
@@ -210,8 +236,16 @@ export function createCallTracker(): CallTracker {
       return { returned, nets: nets?.get(module) ?? NO_NETS, empty };
     },
 
-    inFlight() {
-      return [...stacks.values()].flat();
+    inFlight,
+
+    nameAt(address, from) {
+      for (const [name, { latest }] of seen) {
+        if (latest === undefined || latest.seq < from.seq) continue;
+        const offset = BigInt(latest.address) - BigInt(address);
+        // Behind endbr64, or on it.
+        if (offset === 4n || offset === 0n) return name;
+      }
+      return undefined;
     },
 
     returnsAreSeen(call) {
@@ -223,7 +257,7 @@ export function createCallTracker(): CallTracker {
       for (const [name, stats] of seen) {
         if (name === call.name || stats.module !== module) continue;
         if (stats.returns > 0) others++;
-        else if (!this.inFlight().some((open) => open.name === name)) return false;
+        else if (!inFlight().some((open) => open.name === name)) return false;
       }
       return others > 0;
     },
@@ -236,6 +270,8 @@ interface FunctionStats {
   /** Of them, before the latest load of a module. */
   readonly returnsBefore: Map<string, number>;
   readonly module: string | undefined;
+  /** Its latest entry of which only the address was printed. */
+  latest: { readonly address: string; readonly seq: number } | undefined;
   /** By module whose references it took or gave back. */
   readonly nets: Map<string, Map<number, number>>;
   empty: Call | undefined;
@@ -260,6 +296,11 @@ export function resolvedLate(entry: FunctionEntryEvent): boolean {
     offset > 4 &&
     bareSymbol(symbol) !== probeName(entry.probe)
   );
+}
+
+/** Is the probe called as the function that is printed? */
+function isNamedAs({ fn, probe }: FunctionEntryEvent): boolean {
+  return bareSymbol(fn.symbol!) === probeName(probe);
 }
 
 /** Is `code` printed as the function of `call` was, where that cannot be? Then it lay in the same text. */

@@ -9,6 +9,8 @@ export interface DeferredClaims {
   event(event: DeferredEvent): void;
   /** What of `incarnation` was armed before `seq` and is not over; from now on it only waits to be seen running. */
   orphan(incarnation: Incarnation, seq: number): Deferred[];
+  /** The timer or work item whose function is at this address. */
+  at(address: string): Deferred | undefined;
   /** The work item or timer that this task is running. */
   runningIn(pid: number): Deferred | undefined;
 }
@@ -90,6 +92,11 @@ export function createDeferredClaims(
         orphans.set(claim.armed.object, claim);
       }
       return pending;
+    },
+
+    at(address) {
+      for (const claim of claims.values()) if (claim.fn.address === address) return claim;
+      return undefined;
     },
 
     runningIn(pid) {

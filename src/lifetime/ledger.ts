@@ -17,7 +17,7 @@ import type { Past } from '../model/past.ts';
 import { moduleArgument } from './arguments.ts';
 import { createCallbacks } from './callbacks.ts';
 import { type Call, type CallTracker, createCallTracker, functionName, placeOf } from './calls.ts';
-import type { Change, Incarnation, Unload } from './changes.ts';
+import type { Change, Deferred, Incarnation, Unload } from './changes.ts';
 import { createDeferredClaims } from './deferred.ts';
 import { createFileTracker, type FileTracker } from './files.ts';
 import { createGoneText, type GoneText } from './gone-text.ts';
@@ -43,6 +43,8 @@ export interface Ledger {
   readonly calls: CallTracker;
   readonly files: FileTracker;
   readonly goneText: Pick<GoneText, 'takerOf' | 'mayBeIn'>;
+  /** The timer or work item, armed or running, whose function is at a bare address. */
+  deferredAt(address: string): Deferred | undefined;
   readonly losses: readonly Loss[];
   /** Unloads entered and not come back. */
   readonly underWay: readonly Unload[];
@@ -152,6 +154,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     calls,
     files,
     goneText,
+    deferredAt: deferred.at,
     get losses() {
       return losses.all;
     },

@@ -53,6 +53,24 @@ test('a call site is where the function around it is, if both are printed as ano
   expect(findingsOf(open('foo_use [foo]'))).toEqual([]);
 });
 
+test('a call is in the freed text though its symbol was that of an init of another module, and its offset right', () => {
+  const story = (
+    offset: string,
+  ) => `${load('foo', 1, 'ffffffffc0402000')}${load('bar', 2, 'ffffffffc0502000')}
+      cat-20   3.0: bar_read: (foo_init+0x4/0xff0 [foo])
+      cat-20   3.1: bar_read_ret: (vfs_read+0x10/0x20 <- foo_init)
+      cat-20   4.0: bar_read: (foo_init+0x4/0xff0 [foo])
+      rmmod-30   5.0: sys_delete_module(name_user: 55, flags: 800)
+      rmmod-30   5.1: bar_exit: (foo_init+${offset}/0xff0 [foo])
+      rmmod-30   5.2: bar_exit_ret: (__do_sys_delete_module+0x1b5/0x330 <- foo_init)
+      rmmod-30   5.3: module_free: bar
+      rmmod-30   5.4: sys_delete_module -> 0x0
+      cat-20   8.0: console: [    8.0] BUG: unable to handle page fault for address: ffffffffc050002b`;
+  expect(findingsOf(story('0x54'))).toEqual([
+    '  -> error observed text-in-use bar: bar_read() was still running in cat/20 when rmmod/30 freed bar',
+  ]);
+});
+
 test('a release that faults in its second load, its symbols gone to an init of another module', async () => {
   const { report } = await analyze([
     'samples/tracefs/lab/6.12-release-after-exit-loaded-twice.txt',

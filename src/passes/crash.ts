@@ -3,7 +3,7 @@ import type { Call } from '../lifetime/calls.ts';
 import type { Incarnation } from '../lifetime/changes.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { freedAt, ownerNow } from '../lifetime/text-owner.ts';
-import type { FaultEvent } from '../model/event.ts';
+import type { Code, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { isRunning } from './in-flight.ts';
 import { callName, evidence, makeFinding, who } from './make-finding.ts';
@@ -19,7 +19,7 @@ export interface Crash {
 }
 
 /** Where a task crashed. */
-function crashAddress({ what, at, address }: FaultEvent): string | undefined {
+export function crashAddress({ what, at, address }: FaultEvent): string | undefined {
   return what === 'oops' ? (at?.address ?? address) : undefined;
 }
 
@@ -63,10 +63,18 @@ function inCallCutOff(ledger: Ledger, fault: FaultEvent, calls: readonly Call[])
   return undefined;
 }
 
-export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): Finding {
+/** The function of the module that begins where a task crashed, as far as a probe tells. */
+export function functionThere({ calls }: Ledger, { fault, incarnation }: Crash): Code | undefined {
+  const { module, first } = incarnation;
+  const symbol = calls.nameAt(crashAddress(fault)!, first);
+  return symbol === undefined ? undefined : { text: `${symbol} [${module}]`, symbol, module };
+}
+
+export function unexplainedCrash(ledger: Ledger, crash: Crash): Finding {
+  const { fault, incarnation, call, unsure } = crash;
   const address = fault.at?.address ?? fault.address;
-  // A snapshot of its symbols may tell what was called there.
-  const fn = fault.at?.module === incarnation.module ? fault.at : undefined;
+  // A snapshot of its symbols may tell what was called there, or a probe on its first instruction.
+  const fn = fault.at?.module === incarnation.module ? fault.at : functionThere(ledger, crash);
   const where = fn?.symbol === undefined ? `at ${address}` : `in ${fn.symbol}()`;
   return makeFinding({
     rule: 'text-in-use',
@@ -77,7 +85,7 @@ export function unexplainedCrash({ fault, incarnation, call, unsure }: Crash): F
     title: `${who(fault)} faulted ${where}, in the memory of ${incarnation.module}, which was gone`,
     detail: `The kernel reports: ${fault.message}. ${incarnation.initFailed ? `The init of ${incarnation.module} had failed. ` : ''}${incarnation.free === undefined ? `${incarnation.unload === undefined ? 'Its unload' : 'The end of its unload'} was not recorded, but the kernel says that ${incarnation.module} was the last to go. ` : ''}${
       call === undefined
-        ? `What led there was not recorded; probes on the functions of ${incarnation.module} would tell.`
+        ? `What led there was not recorded${fn === undefined ? `; probes on the functions of ${incarnation.module} would tell` : ''}.`
         : `The task was in ${callName(call)}, which had not returned when the trace ends.`
     }`,
     culprit:

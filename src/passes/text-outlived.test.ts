@@ -92,3 +92,38 @@ test('the one timer that was armed explains a crash in the memory of its module'
     ]
   `);
 });
+
+test('a timer that was to call the function where a task crashed explains it, though all names were gone', () => {
+  const armed = (fn: string) => `${load}
+      sh-20   2.0: hrtimer_start: hrtimer=00000000aaaa function=0x${fn} expires=4294 softexpires=4294 mode=REL
+      <idle>-0 d.h1. 2.1: hrtimer_expire_entry: hrtimer=00000000aaaa function=0x${fn} now=4294
+      <idle>-0 d.h1. 2.2: foo_tick: (0xffffffffc04850a4)
+      <idle>-0 d.h1. 2.3: foo_tick_ret: (__hrtimer_run_queues+0x12a/0x240 <- 0xffffffffc04850a4)
+      <idle>-0 d.h1. 2.4: hrtimer_expire_exit: hrtimer=00000000aaaa
+      <idle>-0 d.h1. 2.5: hrtimer_start: hrtimer=00000000aaaa function=0x${fn} expires=4295 softexpires=4295 mode=ABS${unload}
+      <idle>-0 d.h1. 6.0: hrtimer_expire_entry: hrtimer=00000000aaaa function=0x${fn} now=4295
+      <idle>-0 d.h1. 6.1: console: [ 6.1] BUG: unable to handle page fault for address: ffffffffc04850a0`;
+  expect(findingsOf(armed('ffffffffc04850a0'))).toEqual([
+    '  -> warning possible text-in-use foo: an hrtimer with foo_tick [foo] was still armed when foo was freed',
+  ]);
+  // A probe tells what it crashed in, but nothing what led there.
+  expect(findingsOf(armed('ffffffffc0999000'))).toEqual([
+    '  -> warning possible text-in-use foo: hardirq on CPU 0 faulted in foo_tick(), in the memory of foo, which was gone',
+  ]);
+});
+
+test('what an earlier module called what lay there says nothing of a later one', () => {
+  const old = `
+      insmod-9   0.1: module_load: old OE
+      insmod-9   0.2: module_put: old call_site=do_init_module refcnt=1
+      cat-20   0.3: old_tick: (0xffffffffc04850a4)
+      cat-20   0.4: old_tick_ret: (vfs_read+0x10/0x20 <- 0xffffffffc04850a4)
+      rmmod-30   0.5: module_free: old`;
+  const crash = `
+      cat-20   8.0: console: [ 8.0] BUG: unable to handle page fault for address: ffffffffc04850a0`;
+  const placed = `${load}
+      insmod-10   1.4: do_init_module: (do_init_module+0x0/0x60) name="foo" mod=0xffffffffc0487000`;
+  expect(findingsOf(old + placed + unload + crash)).toEqual([
+    '  -> error observed text-in-use foo: cat/20 faulted at 0xffffffffc04850a0, in the memory of foo, which was gone',
+  ]);
+});

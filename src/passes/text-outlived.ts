@@ -7,7 +7,7 @@ import { deferredSteps, KTHREAD_DELAY, queuesWork } from '../model/deferred.ts';
 import type { DeferredEvent, Event, FaultEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { createLeftCallbacks } from './callbacks-outlived.ts';
-import { type Crash, crashInFreedText, unexplainedCrash } from './crash.ts';
+import { type Crash, crashAddress, crashInFreedText, functionThere, unexplainedCrash } from './crash.ts';
 import {
   awaitFaults,
   type Freed,
@@ -79,13 +79,20 @@ export const textInUse: Pass = {
     let crashes: Crash[] = [];
     function judge(crash: Crash): void {
       if (callbacks.crashed(crash)) return;
+      const { incarnation } = crash;
+      const { unload } = incarnation;
+      const there = leftThere(ledger, crash);
+      if (there !== undefined && unload !== undefined) {
+        report(pending(ledger, { incarnation, unload }, there, crash));
+        return;
+      }
       // What was armed is what ran; of several, nothing tells which.
       const armed = [...waiting].filter(
-        ([claim, { incarnation }]) => incarnation === crash.incarnation && !mayBeCancelled(claim),
+        ([claim, freed]) => freed.incarnation === incarnation && !mayBeCancelled(claim),
       );
       const [claim, freed] = armed[0] ?? [];
       if (claim === undefined || freed === undefined || armed.length > 1) {
-        report(unexplainedCrash(crash));
+        report(unexplainedCrash(ledger, crash));
         return;
       }
       waiting.delete(claim);
@@ -258,8 +265,22 @@ function mayBeCancelled({ armed, running }: Deferred): boolean {
   return queuesWork(armed.kind) && running === undefined;
 }
 
+/** What was armed, when the module was freed, to call the function where a task crashed. */
+function leftThere(ledger: Ledger, crash: Crash): Deferred | undefined {
+  const { fault, incarnation, call } = crash;
+  const claim = call === undefined ? ledger.deferredAt(crashAddress(fault)!) : undefined;
+  if (claim === undefined || incarnation.free === undefined) return undefined;
+  if (claim.armed.seq < incarnation.first.seq || claim.armed.seq > incarnation.free.seq) return undefined;
+  return { ...claim, fn: functionThere(ledger, crash) ?? claim.fn };
+}
+
 /** @param harm it was seen running after the free, or what crashed in the memory of its module */
-function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredEvent | Crash): Finding {
+function pending(
+  ledger: Ledger,
+  freed: Pick<Freed, 'incarnation' | 'unload'>,
+  claim: Deferred,
+  harm?: DeferredEvent | Crash,
+): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
   // The timer's own function is the core's, which then queues it.
@@ -268,7 +289,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
   const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
   const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
-  const silent = mayBeCancelled(claim);
+  const silent = harm === undefined && mayBeCancelled(claim);
   const unsure =
     gap ??
     (ran !== undefined
@@ -278,7 +299,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
         : silent
           ? 'it may have been cancelled, which leaves no event'
           : 'its end may be the one event that went unrecorded');
-  const state = claim.running === undefined ? 'still armed' : 'running';
+  const wasRunning = claim.running !== undefined && claim.running.seq < free.seq;
   return makeFinding({
     rule: 'text-in-use',
     severity: unsure === undefined ? 'error' : gap !== undefined || silent ? 'note' : 'warning',
@@ -286,13 +307,15 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
     because: unsure,
     overturnedBy: harm === undefined ? 1 : undefined,
     incarnation,
-    title: `${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
+    title: `${what} with ${placeName(claim.fn)} was ${wasRunning ? 'running' : 'still armed'} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
     detail: [
       `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
       ...(crash === undefined
         ? []
         : [
-            `${who(crash.fault)} then crashed in that memory: ${crash.fault.message}. That it was this one is inferred.`,
+            crashAddress(crash.fault) === claim.armed.fn?.address
+              ? `${who(crash.fault)} then crashed where its function begins: ${crash.fault.message}.`
+              : `${who(crash.fault)} then crashed in that memory: ${crash.fault.message}. That it was this one is inferred.`,
           ]),
     ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },

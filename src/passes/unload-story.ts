@@ -10,7 +10,7 @@ export function unloadBegins({ start, free }: Unload): Evidence[] {
 }
 
 /** How the unload went, as evidence: what every story here shares. */
-export function unloadStory({ unload }: Freed): Evidence[] {
+export function unloadStory({ unload }: Pick<Freed, 'unload'>): Evidence[] {
   return [
     ...unloadBegins(unload),
     ...(unload.exit === undefined ? [] : [evidence(`${callName(unload.exit)} enters`, unload.exit.entry)]),
