@@ -395,14 +395,14 @@ describe('in softirq', () => {
     `);
   });
 
-  test('it is worth no more than a note where the kobject core called it, either', () => {
+  test('it is worth a warning where the kobject core called it, not by its name alone', () => {
     const called = [
       load,
       '<idle>-0 ..s1. 2.0: foo_end: (foo_end+0x0/0x40 [foo])',
       '<idle>-0 ..s1. 2.1: foo_end_ret: (kobject_put+0x8b/0x1d0 <- foo_end)',
     ].join('\n');
     expect(findingsOf(called)).toEqual([
-      '  -> note possible free-in-interrupt foo: foo_end() ran in softirq',
+      '  -> warning possible free-in-interrupt foo: foo_end() ran in softirq',
     ]);
   });
 

@@ -51,7 +51,7 @@ async function verdicts(...texts: readonly string[]): Promise<string[]> {
 
 test('a hung task and an exit that did not return confirm each other', async () => {
   expect(await verdicts(LOADED + UNLOAD + EXIT + LATER, HUNG)).toEqual([
-    'error observed: rmmod/20 has been unloading foo for 125 s and does not come back',
+    'error observed: rmmod/20 has been unloading foo for 155 s and does not come back',
   ]);
 });
 
