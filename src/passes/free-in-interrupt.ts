@@ -210,7 +210,7 @@ function toFinding(
   const sign = releaseSign(call, ledger.files);
   const isSeen = harm.length > 0 || complaint !== undefined;
   const unsure =
-    doubt(ledger, incarnation, entry, entry) ??
+    doubt(ledger, incarnation, entry, harm.at(-1) ?? entry) ??
     (complaint !== undefined ? undefined : harm.length > 0 ? unbounded(call, harm) : UNSEEN);
   // That an object of the kobject core came to its end there is enough to look at; a name is not.
   const isLikely = unsure === UNSEEN && sign !== 'name';
