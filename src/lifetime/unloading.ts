@@ -97,6 +97,15 @@ export function createUnloading(
     if (owner !== undefined && owner !== incarnation) unload.exit = undefined;
   }
 
+  /** It was not this one that went, or it did not go. */
+  function stays(unload: Unload, incarnation: Incarnation): void {
+    if (incarnation.unload !== unload) return;
+    incarnation.unload = undefined;
+    if (incarnation.state !== 'going') return;
+    incarnation.state =
+      incarnation.load !== undefined && incarnation.initDone === undefined ? 'coming' : 'live';
+  }
+
   function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
     const incarnation = incarnations.of(module, event, false);
     if (incarnation.state === 'freed') {
@@ -114,10 +123,7 @@ export function createUnloading(
       incarnation.load?.pid === event.pid &&
       event.seq > (incarnation.load?.seq ?? 0);
     const supposed = unload.incarnation;
-    if (supposed !== undefined && supposed !== incarnation && supposed.unload === unload) {
-      supposed.unload = undefined;
-      if (supposed.state === 'going') supposed.state = 'live';
-    }
+    if (supposed !== undefined && supposed !== incarnation) stays(unload, supposed);
     going(unload, incarnation, 'named');
     unload.free = event;
     incarnation.free = event;
@@ -131,6 +137,8 @@ export function createUnloading(
     const incarnation = unload.incarnation;
     if (unload.free === undefined || incarnation === undefined) {
       for (const call of unload.returned) after.delete(call);
+      // One that succeeded freed it, though that was not recorded.
+      if (incarnation !== undefined && unload.ret !== 0) stays(unload, incarnation);
       return;
     }
     unload.done = at;
@@ -231,6 +239,9 @@ export function createUnloading(
       unload.ret = event.ret;
       if (unload.free === undefined && event.ret < 0) {
         settle(unload, event);
+        // Refused before exit could run: a call in this task was an interrupt's, and tells nothing of the name.
+        unload.exit = undefined;
+        if (unload.enter?.module === undefined) unload.incarnation = undefined;
         tell({ type: 'unload-refused', unload, exit: event });
       } else settle(unload, event);
     },
@@ -249,7 +260,8 @@ export function createUnloading(
       const owner = ownerNow(call, current.values());
       if (owner !== undefined && owner.count.users > 0 && !isForced(unload)) return;
       if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed') {
-        going(unload, owner, 'named');
+        // Of unknown context, it may be an interrupt's that came while this task ran.
+        going(unload, owner, entry.context === 'unknown' ? 'inferred' : 'named');
       }
     },
 
