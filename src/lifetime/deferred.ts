@@ -19,6 +19,29 @@ export function createDeferredClaims(
   const claims = new Map<string, Deferred>();
   /** Pending when their module was freed; they may run yet. */
   const orphans = new Map<string, Deferred>();
+  /** By task, in the order they began: an interrupt borrows the task of a work item. */
+  const running = new Map<number, Set<Deferred>>();
+
+  function begin(claim: Deferred, event: DeferredEvent): void {
+    over(claim);
+    claim.running = event;
+    const others = running.get(event.pid);
+    if (others === undefined) running.set(event.pid, new Set([claim]));
+    else others.add(claim);
+  }
+
+  function over(claim: Deferred | undefined): void {
+    if (claim?.running === undefined) return;
+    const { pid } = claim.running;
+    const others = running.get(pid);
+    others?.delete(claim);
+    if (others?.size === 0) running.delete(pid);
+  }
+
+  function forget(object: string): void {
+    over(claims.get(object));
+    claims.delete(object);
+  }
 
   return {
     event(event) {
@@ -31,23 +54,26 @@ export function createDeferredClaims(
       }
       switch (does) {
         case 'arm':
-          if (event.fn !== undefined)
-            claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
+          if (event.fn === undefined) break;
+          over(claims.get(event.object));
+          claims.set(event.object, { armed: event, fn: event.fn, running: undefined });
           break;
         case 'begin': {
-          const claim = claims.get(event.object);
-          if (claim !== undefined) claim.running = event;
-          else if (event.fn !== undefined)
-            claims.set(event.object, { armed: event, fn: event.fn, running: event });
+          let claim = claims.get(event.object);
+          if (claim === undefined && event.fn !== undefined) {
+            claim = { armed: event, fn: event.fn, running: undefined };
+            claims.set(event.object, claim);
+          }
+          if (claim !== undefined) begin(claim, event);
           break;
         }
         case 'cancel':
           // Expiry prints a cancel too, just before the callback runs.
-          claims.delete(event.object);
+          forget(event.object);
           break;
         case 'end':
           // Re-armed by its own callback, it stays.
-          if (claims.get(event.object)?.running !== undefined) claims.delete(event.object);
+          if (claims.get(event.object)?.running !== undefined) forget(event.object);
       }
     },
 
@@ -56,15 +82,14 @@ export function createDeferredClaims(
         ({ armed, fn }) => armed.seq < seq && pointsInto(fn, armed, incarnation, incarnations),
       );
       for (const claim of pending) {
-        claims.delete(claim.armed.object);
+        forget(claim.armed.object);
         orphans.set(claim.armed.object, claim);
       }
       return pending;
     },
 
     runningIn(pid) {
-      for (const claim of claims.values()) if (claim.running?.pid === pid) return claim;
-      return undefined;
+      return running.get(pid)?.values().next().value;
     },
   };
 }

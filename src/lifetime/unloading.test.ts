@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createEngine } from '../pipeline/engine.ts';
 import { captureOf } from '../testing/read-text.ts';
+import { RETURNED } from './unloading.ts';
 
 async function engineOf(records: string, flags = '    ') {
   const lines = records
@@ -58,4 +59,29 @@ test('of unknown context, what runs in the task of an unload under way only lets
     (await engineOf(stuck, flags)).ledger.underWay.map((unload) => unload.identified);
   expect(await identified('    ')).toEqual(['inferred']);
   expect(await identified('.....')).toEqual(['named']);
+});
+
+test('an unload that does not come back keeps the latest calls that may be in its text, and no others', async () => {
+  const calls = (module: string) =>
+    [...Array(RETURNED + 100).keys()]
+      .map(
+        (at) => `
+  cat-${1000 + at} 1 4.${1000 + at} ${module}_read: (${module}_read+0x0/0x20 [${module}])
+  cat-${1000 + at} 1 4.${1000 + at} ${module}_read_ret: (vfs_read+0x10/0x20 <- ${module}_read)`,
+      )
+      .join('');
+  const exit = `
+  rmmod-20 0 3.1 drv_exit: (drv_exit+0x0/0x20 [drv])`;
+  const kept = async (records: string) => {
+    const { ledger } = await engineOf(records, '.....');
+    return ledger.underWay[0]!.returned.map(({ entry }) => entry.pid);
+  };
+  const idle = LOADED.replace(/\n.*module_get.*/, '');
+  const begins = `${idle}
+  rmmod-20 0 3.0 sys_delete_module(name_user: 56392e56d808, flags: 800)`;
+  expect(await kept(begins + exit + calls('foo'))).toEqual([]);
+  const latest = [...Array(RETURNED).keys()].map((at) => at + 1100);
+  expect(await kept(begins + exit + calls('drv'))).toEqual(latest);
+  // Not known by then which of them it is.
+  expect(await kept(begins + calls('foo'))).toEqual(latest);
 });
