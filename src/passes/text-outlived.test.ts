@@ -1,5 +1,7 @@
 /** Invented records: what ends a call, and what a crash is told with. */
 import { expect, test } from 'vitest';
+import { createEngine } from '../pipeline/engine.ts';
+import { captureOf } from '../testing/read-text.ts';
 import { findingsOf } from '../testing/story.ts';
 
 const load = `
@@ -91,4 +93,24 @@ test('the one timer that was armed explains a crash in the memory of its module'
       "  -> warning possible text-in-use foo: a timer with foo_tock [foo] was still armed when foo was freed",
     ]
   `);
+});
+
+test('a work item that was first seen running is not said to have been armed', async () => {
+  const capture = await captureOf(
+    Buffer.from(`# tracer: nop
+#
+       insmod-10      [000] .....     1.000000: module_load: foo OE
+       insmod-10      [000] .....     1.100000: module_put: foo call_site=do_init_module refcnt=1
+  kworker/0:1-7       [000] .....     2.000000: workqueue_execute_start: work struct 00000000cccc: function foo_work [foo]
+        rmmod-30      [001] .....     5.000000: module_free: foo
+`),
+  );
+  const engine = createEngine();
+  for await (const items of capture.items) for (const item of items) engine.feed(item, 0);
+  engine.end();
+  const [finding] = engine.findings;
+  expect(finding!.detail).toBe(
+    'kworker/0:1/7 began to run it 3 s before the free, and no end of it was seen.',
+  );
+  expect(finding!.evidence.map(({ role }) => role)).toEqual(['a work item runs', 'the text is freed']);
 });

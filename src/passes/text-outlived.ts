@@ -262,7 +262,9 @@ function mayBeCancelled({ armed, running }: Deferred): boolean {
 function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredEvent | Crash): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
-  const { what } = deferredSteps[claim.armed.kind];
+  const { what, does } = deferredSteps[claim.armed.kind];
+  // What was armed before the capture began is first seen running.
+  const isArmed = does === 'arm';
   const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
   const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
@@ -286,7 +288,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
     incarnation,
     title: `${what} with ${placeName(claim.fn)} was ${state} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
     detail: [
-      `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
+      `${who(claim.armed)} ${isArmed ? 'armed' : 'began to run'} it ${duration(free.ts - claim.armed.ts)} before the free, and no ${isArmed ? 'cancel' : 'end of it'} was seen${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
       ...(crash === undefined
         ? []
         : [
@@ -295,7 +297,7 @@ function pending(ledger: Ledger, freed: Freed, claim: Deferred, harm?: DeferredE
     ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },
     evidence: inOrder(unloadStory(freed), [
-      evidence(`${what} is armed`, claim.armed, claim.fn),
+      ...(isArmed ? [evidence(`${what} is armed`, claim.armed, claim.fn)] : []),
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
       ...(ran === undefined ? [] : [evidence(`${what} runs in freed text`, ran, claim.fn)]),
       ...(crash === undefined ? [] : [evidence(`the task faults: ${crash.fault.message}`, crash.fault)]),
