@@ -43,13 +43,37 @@ export function createDeferredClaims(
     if (orphan !== undefined) orphans.set(event.object, orphan);
   }
 
+  /** By task, in the order they began: an interrupt borrows the task of a work item. */
+  const running = new Map<number, Set<Deferred>>();
+
+  function begin(claim: Deferred, event: DeferredEvent): void {
+    over(claim);
+    claim.running = event;
+    const others = running.get(event.pid);
+    if (others === undefined) running.set(event.pid, new Set([claim]));
+    else others.add(claim);
+  }
+
+  function over(claim: Deferred | undefined): void {
+    if (claim?.running === undefined) return;
+    const { pid } = claim.running;
+    const others = running.get(pid);
+    others?.delete(claim);
+    if (others?.size === 0) running.delete(pid);
+  }
+
+  function forget(object: string): void {
+    over(claims.get(object));
+    claims.delete(object);
+  }
+
   return {
     event(event) {
       const { does } = deferredSteps[event.kind];
       const orphan = orphans.get(event.object);
       if (does === 'begin' && event.fn?.symbol === KTHREAD_DELAY) {
         orphans.delete(event.object);
-        claims.delete(event.object);
+        forget(event.object);
         expiring.set(placeOf(event), { timer: event.object, orphan });
         return;
       }
@@ -61,25 +85,30 @@ export function createDeferredClaims(
       switch (does) {
         case 'arm': {
           const fn = delayed.get(event.object) ?? event.fn;
-          if (fn !== undefined) claims.set(event.object, { armed: event, fn, running: undefined });
+          if (fn !== undefined) {
+            over(claims.get(event.object));
+            claims.set(event.object, { armed: event, fn, running: undefined });
+          }
           if (expiring.size > 0 && queuesWork(event.kind)) queued(event);
           break;
         }
         case 'begin': {
-          const claim = claims.get(event.object);
-          if (claim !== undefined) claim.running = event;
-          else if (event.fn !== undefined)
-            claims.set(event.object, { armed: event, fn: event.fn, running: event });
+          let claim = claims.get(event.object);
+          if (claim === undefined && event.fn !== undefined) {
+            claim = { armed: event, fn: event.fn, running: undefined };
+            claims.set(event.object, claim);
+          }
+          if (claim !== undefined) begin(claim, event);
           break;
         }
         case 'cancel':
           // Expiry prints a cancel too, just before the callback runs.
-          claims.delete(event.object);
+          forget(event.object);
           break;
         case 'end':
           if (expiring.size > 0) expiring.delete(placeOf(event));
           // Re-armed by its own callback, it stays.
-          if (claims.get(event.object)?.running !== undefined) claims.delete(event.object);
+          if (claims.get(event.object)?.running !== undefined) forget(event.object);
       }
     },
 
@@ -88,7 +117,7 @@ export function createDeferredClaims(
         ({ armed, fn }) => armed.seq < seq && pointsInto(fn, armed, incarnation, incarnations),
       );
       for (const claim of pending) {
-        claims.delete(claim.armed.object);
+        forget(claim.armed.object);
         orphans.set(claim.armed.object, claim);
       }
       return pending;
@@ -100,8 +129,7 @@ export function createDeferredClaims(
     },
 
     runningIn(pid) {
-      for (const claim of claims.values()) if (claim.running?.pid === pid) return claim;
-      return undefined;
+      return running.get(pid)?.values().next().value;
     },
   };
 }

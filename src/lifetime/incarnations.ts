@@ -20,7 +20,9 @@ export interface Incarnations {
 }
 
 /** Freed loads that are remembered beside the latest of each name: what comes late is mostly about one of them. */
-const REMEMBERED = 1024;
+export const REMEMBERED = 1024;
+/** So many more before the oldest are let go of together: each time all that is remembered is gone through. */
+export const TOGETHER = 128;
 
 /** Joins the struct module address that a probe prints, an identity, with the name. */
 export function identify(incarnation: Incarnation, event: FunctionEntryEvent): void {
@@ -29,8 +31,10 @@ export function identify(incarnation: Incarnation, event: FunctionEntryEvent): v
 
 export function createIncarnations(tell: (change: Change) => void): Incarnations {
   const all: Incarnation[] = [];
-  /** Oldest first. */
-  const retired = new Set<Incarnation>();
+  /** Freed, all of it told. */
+  const over = new WeakSet<Incarnation>();
+  /** Of them, those that a newer load of their name follows; the oldest first. */
+  let superseded: Incarnation[] = [];
   let count = 0;
   const current = new Map<string, Incarnation>();
 
@@ -55,8 +59,10 @@ export function createIncarnations(tell: (change: Change) => void): Incarnations
       address: undefined,
       gap: undefined,
     };
+    const before = current.get(module);
     all.push(incarnation);
     current.set(module, incarnation);
+    if (before !== undefined && over.has(before)) supersede(before);
     return incarnation;
   }
 
@@ -69,15 +75,21 @@ export function createIncarnations(tell: (change: Change) => void): Incarnations
   }
 
   function retire(incarnation: Incarnation): void {
-    retired.add(incarnation);
-    if (retired.size <= REMEMBERED) return;
-    for (const oldest of retired) {
-      if (current.get(oldest.module) === oldest) continue;
-      retired.delete(oldest);
-      all.splice(all.indexOf(oldest), 1);
-      tell({ type: 'forgotten', incarnation: oldest });
-      return;
-    }
+    if (over.has(incarnation)) return;
+    over.add(incarnation);
+    if (current.get(incarnation.module) !== incarnation) supersede(incarnation);
+  }
+
+  function supersede(incarnation: Incarnation): void {
+    superseded.push(incarnation);
+    if (superseded.length < REMEMBERED + TOGETHER) return;
+    const oldest = superseded.slice(0, TOGETHER);
+    superseded = superseded.slice(TOGETHER);
+    const forgotten = new Set(oldest);
+    let kept = 0;
+    for (const each of all) if (!forgotten.has(each)) all[kept++] = each;
+    all.length = kept;
+    for (const each of oldest) tell({ type: 'forgotten', incarnation: each });
   }
 
   return {

@@ -183,6 +183,7 @@ export function createLedger(tell: (change: Change) => void): Ledger {
     event(told) {
       const event = symbols.resolve(told);
       last = event;
+      losses.seen(event);
       calls.observe(event);
       unloading.observe(event);
       references.observe(event);

@@ -9,26 +9,40 @@ export interface Loss {
   readonly after: Event | undefined;
   /** The same of the first of those that became one. */
   readonly since: Event | undefined;
+  /** It was lost after this one: the last that its CPU told, where the CPU is known. Undefined: perhaps before all. */
+  readonly from: Event | undefined;
   /** How many became one. */
   readonly times: number;
 }
 
 const MOST = 1 << 12;
+/** More than Linux can be built for; of others it is not known when they last told anything. */
+const CPUS = 1 << 13;
 
 export interface Losses {
   readonly all: readonly Loss[];
+  /** The latest of its CPU. */
+  seen(event: Event): void;
   add(lost: Lost, input: number, after: Event | undefined): void;
 }
 
 /** @param most so many are told apart, not half of them when they are more */
 export function createLosses(most = MOST): Losses {
   let all: Loss[] = [];
+  /** By input and CPU. */
+  const latest: (Event | undefined)[][] = [];
   return {
     get all() {
       return all;
     },
+    seen(event) {
+      if (event.cpu < 0 || event.cpu >= CPUS) return;
+      latest[event.input] ??= [];
+      latest[event.input]![event.cpu] = event;
+    },
     add(lost, input, after) {
-      all.push({ lost, input, after, since: after, times: 1 });
+      const from = lost.cpu === undefined ? after : latest[input]?.[lost.cpu];
+      all.push({ lost, input, after, since: after, from, times: 1 });
       if (all.length <= most) return;
       const fewer: Loss[] = [];
       for (let at = 0; at < all.length; at++) {
@@ -52,6 +66,7 @@ function join(one: Loss, next: Loss): Loss {
     input: next.input,
     after: next.after,
     since: one.since,
+    from: (one.from?.seq ?? 0) <= (next.from?.seq ?? 0) ? one.from : next.from,
     times: one.times + next.times,
   };
 }

@@ -72,6 +72,21 @@ export interface After {
   isJoin(symbol: string): boolean;
 }
 
+/** Could it grow such a set? */
+export function mayOrder(event: Event): boolean {
+  switch (event.kind) {
+    case 'sched_waking':
+    case 'sched_wakeup':
+      return event.context === 'task';
+    case 'sched_kthread_stop_ret':
+      return true;
+    case 'function_return':
+      return waitingFunctions.has(bareSymbol(event.fn.symbol ?? ''));
+    default:
+      return false;
+  }
+}
+
 /** @param queue the workqueue that the call ran on, where that is known */
 export function afterReturn(returned: FunctionReturnEvent, queue: string | undefined): After {
   const tasks = new Map<number, Event>();

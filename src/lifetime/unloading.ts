@@ -12,7 +12,7 @@ import type { Call, CallTracker } from './calls.ts';
 import type { Change, Deferred, Incarnation, Unload } from './changes.ts';
 import type { DeferredClaims } from './deferred.ts';
 import type { Incarnations } from './incarnations.ts';
-import { type After, afterReturn, waitingFunctions } from './order.ts';
+import { type After, afterReturn, mayOrder, waitingFunctions } from './order.ts';
 import { bareSymbol, readFrame, runsWorkItems } from './sites.ts';
 import { isInTextOf, ownerNow } from './text-owner.ts';
 
@@ -43,6 +43,9 @@ const O_TRUNC = 0x200;
 /** Of one unload's task, remembered. */
 const WAKEUPS = 64;
 
+/** Calls that returned during one unload, the latest: it may hang for days while others go on. */
+export const RETURNED = 512;
+
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
 
@@ -60,7 +63,8 @@ export function createUnloading(
 ): Unloading {
   const { all, current } = incarnations;
   const unloads = new Map<number, Unload>();
-  const after = new Map<Call, After>();
+  /** Of calls that returned during an unload; grows while that is under way. */
+  const after = new WeakMap<Call, After>();
   /** RCU callbacks that had not run when exit returned. */
   const leftByExit = new WeakMap<Unload, Deferred[]>();
   /** Calls that ran in a work item. */
@@ -97,6 +101,15 @@ export function createUnloading(
     if (owner !== undefined && owner !== incarnation) unload.exit = undefined;
   }
 
+  /** It was not this one that went, or it did not go. */
+  function stays(unload: Unload, incarnation: Incarnation): void {
+    if (incarnation.unload !== unload) return;
+    incarnation.unload = undefined;
+    if (incarnation.state !== 'going') return;
+    incarnation.state =
+      incarnation.load !== undefined && incarnation.initDone === undefined ? 'coming' : 'live';
+  }
+
   function freed(module: string, event: ModuleFreeEvent | FunctionEntryEvent): void {
     const incarnation = incarnations.of(module, event, false);
     if (incarnation.state === 'freed') {
@@ -114,10 +127,7 @@ export function createUnloading(
       incarnation.load?.pid === event.pid &&
       event.seq > (incarnation.load?.seq ?? 0);
     const supposed = unload.incarnation;
-    if (supposed !== undefined && supposed !== incarnation && supposed.unload === unload) {
-      supposed.unload = undefined;
-      if (supposed.state === 'going') supposed.state = 'live';
-    }
+    if (supposed !== undefined && supposed !== incarnation) stays(unload, supposed);
     going(unload, incarnation, 'named');
     unload.free = event;
     incarnation.free = event;
@@ -130,7 +140,8 @@ export function createUnloading(
     unloads.delete(unload.pid);
     const incarnation = unload.incarnation;
     if (unload.free === undefined || incarnation === undefined) {
-      for (const call of unload.returned) after.delete(call);
+      // One that succeeded freed it, though that was not recorded.
+      if (incarnation !== undefined && unload.ret !== 0) stays(unload, incarnation);
       return;
     }
     unload.done = at;
@@ -142,7 +153,7 @@ export function createUnloading(
       ...lateReturns,
     ].filter(isOurs);
     const returned = unload.returned.filter((call) => call.returned!.seq < unload.free!.seq && isOurs(call));
-    const others = unload.returned.splice(0, Infinity, ...returned);
+    unload.returned.splice(0, Infinity, ...returned);
     tell({
       type: 'freed',
       incarnation,
@@ -153,7 +164,6 @@ export function createUnloading(
       pending: deferred.orphan(incarnation, unload.free.seq),
       callbacks: callbacks.orphan(incarnation, leftByExit.get(unload)),
     });
-    for (const call of others) after.delete(call);
     incarnations.retire(incarnation);
   }
 
@@ -188,12 +198,6 @@ export function createUnloading(
     if (only !== undefined) going(unload, only, 'inferred');
   }
 
-  /** A module with users is not the one that is going. */
-  function mayBeUnloaded(call: Call): boolean {
-    const owner = ownerNow(call, current.values());
-    return owner === undefined || owner.count.users <= 0;
-  }
-
   return {
     get underWay() {
       return [...unloads.values()];
@@ -208,7 +212,9 @@ export function createUnloading(
       if (unloads.size === 0) return;
       settleOld(event);
       for (const unload of unloads.values()) follow(unload, event);
-      for (const order of after.values()) order.observe(event);
+      if (!mayOrder(event)) return;
+      for (const { returned } of unloads.values())
+        for (const call of returned) after.get(call)!.observe(event);
     },
 
     syscallEntered(event) {
@@ -231,6 +237,9 @@ export function createUnloading(
       unload.ret = event.ret;
       if (unload.free === undefined && event.ret < 0) {
         settle(unload, event);
+        // Refused before exit could run: a call in this task was an interrupt's, and tells nothing of the name.
+        unload.exit = undefined;
+        if (unload.enter?.module === undefined) unload.incarnation = undefined;
         tell({ type: 'unload-refused', unload, exit: event });
       } else settle(unload, event);
     },
@@ -249,7 +258,8 @@ export function createUnloading(
       const owner = ownerNow(call, current.values());
       if (owner !== undefined && owner.count.users > 0 && !isForced(unload)) return;
       if (owner !== undefined && unload.incarnation === undefined && owner.state !== 'freed') {
-        going(unload, owner, 'named');
+        // Of unknown context, it may be an interrupt's that came while this task ran.
+        going(unload, owner, entry.context === 'unknown' ? 'inferred' : 'named');
       }
     },
 
@@ -261,12 +271,16 @@ export function createUnloading(
         const owner = ending.incarnation;
         if (owner !== undefined) leftByExit.set(ending, callbacks.waiting(owner));
       }
+      if (unloads.size === 0) return;
+      const owner = ownerNow(call, current.values());
+      // A module with users is not the one that is going.
+      if (owner !== undefined && owner.count.users > 0) return;
+      const item = deferred.runningIn(returned.pid);
+      after.set(call, afterReturn(returned, item?.armed.queue));
       for (const unload of unloads.values()) {
-        if (unload.pid === returned.pid || call === unload.exit || !mayBeUnloaded(call)) continue;
-        unload.returned.push(call);
-        const item = deferred.runningIn(returned.pid);
+        if (unload.pid === returned.pid || call === unload.exit || isOfAnother(unload, owner)) continue;
         if (item !== undefined || isInItem(call)) inItems.add(call);
-        after.set(call, afterReturn(returned, item?.armed.queue));
+        if (unload.returned.push(call) > RETURNED) unload.returned.shift();
       }
     },
 
@@ -285,6 +299,11 @@ export function createUnloading(
       }
     },
   };
+}
+
+/** Is it known that what is unloaded is not `owner`? */
+function isOfAnother({ incarnation, identified }: Unload, owner: Incarnation | undefined): boolean {
+  return owner !== undefined && identified === 'named' && incarnation !== owner;
 }
 
 function isInItem({ entry, returned }: Call): boolean {

@@ -210,15 +210,22 @@ function toFinding(
   const sign = releaseSign(call, ledger.files);
   const isSeen = harm.length > 0 || complaint !== undefined;
   const unsure =
-    doubt(ledger, incarnation, entry, entry) ??
+    doubt(ledger, incarnation, entry, harm.at(-1) ?? entry) ??
     (complaint !== undefined ? undefined : harm.length > 0 ? unbounded(call, harm) : UNSEEN);
+  // That an object of the kobject core came to its end there is enough to look at; a name is not.
+  const isLikely = unsure === UNSEEN && sign !== 'name';
   const where = place(entry);
   const reached = harm.length === 0 ? '' : `, and reached ${[...new Set(harm.map(shownName))].join(', ')}`;
   const byName = sign === 'name' ? ' That it is a release method is inferred from its name.' : '';
   return makeFinding({
     rule: 'free-in-interrupt',
     // What frees need not destroy; vfree() itself puts off what may sleep.
-    severity: unsure !== undefined ? 'note' : sign !== undefined ? 'error' : 'warning',
+    severity:
+      unsure === undefined && sign !== undefined
+        ? 'error'
+        : unsure === undefined || isLikely
+          ? 'warning'
+          : 'note',
     certainty: unsure === undefined ? 'observed' : 'possible',
     because: unsure,
     overturnedBy: isSeen ? undefined : 1,

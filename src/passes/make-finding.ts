@@ -3,6 +3,7 @@ import { type Call, functionName } from '../lifetime/calls.ts';
 import type { Incarnation } from '../lifetime/changes.ts';
 import { isInterrupt } from '../lifetime/interrupts.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
+import type { Loss } from '../lifetime/losses.ts';
 import { bareSymbol, placeName } from '../lifetime/sites.ts';
 import type { Lost } from '../model/collector.ts';
 import type { Code, Event } from '../model/event.ts';
@@ -108,21 +109,22 @@ export function doubt(
   from: Event,
   to: Event | undefined,
 ): string | undefined {
-  for (const { lost, since, after } of ledger.losses) {
-    const count = lost.count === undefined ? 'events' : `${lost.count} events`;
-    if (lost.where === 'anywhere') return `the tracer lost ${count} and does not say where`;
+  for (const loss of ledger.losses) {
+    const { lost } = loss;
+    if (lost.where === 'anywhere') return reason(lost);
     if (lost.where === 'head' || lost.where === 'let-go') {
       const became =
         lost.where === 'head' ? 'overwritten before the trace was read' : 'let go of by the store';
-      if (incarnation.load === undefined) return `the oldest ${count} were ${became}`;
+      if (incarnation.load === undefined) return `the oldest ${countOf(lost)} were ${became}`;
       continue;
     }
-    if ((after?.seq ?? 0) >= from.seq && (to === undefined || (since?.seq ?? 0) <= to.seq)) {
-      return `${count} were lost${onCpu(lost)} before line ${lost.line}`;
-    }
+    const isWithin =
+      (loss.after?.seq ?? 0) >= from.seq && (to === undefined || (loss.from?.seq ?? 0) <= to.seq);
+    if (isWithin) return reason(lost);
   }
   const { gap } = incarnation;
-  if (gap !== undefined && (to === undefined || gap.before.seq <= to.seq + 64)) {
+  // What is missing came after the last refcnt that agrees, so perhaps before `to`, though it shows only later.
+  if (gap !== undefined && (to === undefined || (gap.after?.seq ?? 0) <= to.seq)) {
     const [missing, what] = gap.delta > 0 ? [gap.delta, 'get'] : [-gap.delta, 'put'];
     return `refcnt at line ${gap.before.line} shows that ${missing} ${what}${missing === 1 ? '' : 's'} of ${incarnation.module} went unseen`;
   }
@@ -130,6 +132,22 @@ export function doubt(
     return `the last refcnt of ${incarnation.module} does not add up: events went unseen`;
   }
   return undefined;
+}
+
+/** A verdict that was given before `loss` was told, if that reaches back before its end: the same as `doubt` makes it. */
+export function doubted(finding: Finding, { lost, from }: Loss): Finding | undefined {
+  const reaches = lost.where === 'anywhere' || (lost.where === 'before' && (from?.ts ?? 0) <= finding.at.ns);
+  return reaches ? { ...finding, severity: 'note', certainty: 'possible', because: reason(lost) } : undefined;
+}
+
+function reason(lost: Lost): string {
+  return lost.where === 'anywhere'
+    ? `the tracer lost ${countOf(lost)} and does not say where`
+    : `${countOf(lost)} were lost${onCpu(lost)} before line ${lost.line}`;
+}
+
+function countOf({ count }: Lost): string {
+  return count === undefined ? 'events' : `${count} events`;
 }
 
 /** A source that began anew lost what it lost on all of them. */

@@ -87,7 +87,7 @@ function judge(ledger: Ledger, unload: Unload, hung: HungUnload | undefined): Fi
     overturnedBy: confirmed ? 2 : 1,
     incarnation,
     title: `${who(unload.start)} ${patient ? `has been unloading ${incarnation.module} for ${duration(waited)} and does not come back` : `is still unloading ${incarnation.module} when the capture ends`}`,
-    detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.task.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${incarnation.module} is the only one it can be.` : ''}`,
+    detail: `${where}.${hung === undefined ? '' : ` The kernel log says it was blocked for more than ${hung.task.seconds} s.`}${cause}${unload.identified === 'inferred' ? ` Which module it unloads is inferred: ${exit === undefined ? `${incarnation.module} is the only one it can be` : `${callName(exit)} ran in its task`}.` : ''}`,
     culprit: { symbol: holder?.name, code: holder?.entry.fn, event: unload.start },
     evidence: [
       ...(holder === undefined ? [] : [evidence(`${callName(holder)} enters`, holder.entry)]),

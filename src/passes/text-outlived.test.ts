@@ -1,5 +1,7 @@
 /** Invented records: what ends a call, and what a crash is told with. */
 import { expect, test } from 'vitest';
+import { createEngine } from '../pipeline/engine.ts';
+import { captureOf } from '../testing/read-text.ts';
 import { findingsOf } from '../testing/story.ts';
 
 const load = `
@@ -126,4 +128,24 @@ test('what an earlier module called what lay there says nothing of a later one',
   expect(findingsOf(old + placed + unload + crash)).toEqual([
     '  -> error observed text-in-use foo: cat/20 faulted at 0xffffffffc04850a0, in the memory of foo, which was gone',
   ]);
+});
+
+test('a work item that was first seen running is not said to have been armed', async () => {
+  const capture = await captureOf(
+    Buffer.from(`# tracer: nop
+#
+       insmod-10      [000] .....     1.000000: module_load: foo OE
+       insmod-10      [000] .....     1.100000: module_put: foo call_site=do_init_module refcnt=1
+  kworker/0:1-7       [000] .....     2.000000: workqueue_execute_start: work struct 00000000cccc: function foo_work [foo]
+        rmmod-30      [001] .....     5.000000: module_free: foo
+`),
+  );
+  const engine = createEngine();
+  for await (const items of capture.items) for (const item of items) engine.feed(item, 0);
+  engine.end();
+  const [finding] = engine.findings;
+  expect(finding!.detail).toBe(
+    'kworker/0:1/7 began to run it 3 s before the free, and no end of it was seen.',
+  );
+  expect(finding!.evidence.map(({ role }) => role)).toEqual(['a work item runs', 'the text is freed']);
 });

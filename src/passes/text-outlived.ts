@@ -283,9 +283,12 @@ function pending(
 ): Finding {
   const { incarnation, unload } = freed;
   const free = unload.free!;
+  const step = deferredSteps[claim.armed.kind];
   // The timer's own function is the core's, which then queues it.
   const isDelayed = claim.armed.fn?.symbol === KTHREAD_DELAY;
-  const what = isDelayed ? 'a delayed work item' : deferredSteps[claim.armed.kind].what;
+  const what = isDelayed ? 'a delayed work item' : step.what;
+  // What was armed before the capture began is first seen running.
+  const isArmed = step.does === 'arm';
   const ran = harm !== undefined && 'kind' in harm ? harm : undefined;
   const crash = harm !== undefined && 'fault' in harm ? harm : undefined;
   const gap = doubt(ledger, incarnation, claim.armed, free);
@@ -309,7 +312,7 @@ function pending(
     incarnation,
     title: `${what} with ${placeName(claim.fn)} was ${wasRunning ? 'running' : 'still armed'} when ${incarnation.module} was freed${ran === undefined ? '' : ', and ran'}`,
     detail: [
-      `${who(claim.armed)} armed it ${duration(free.ts - claim.armed.ts)} before the free, and nothing cancelled it${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
+      `${who(claim.armed)} ${isArmed ? 'armed' : 'began to run'} it ${duration(free.ts - claim.armed.ts)} before the free, and no ${isArmed ? 'cancel' : 'end of it'} was seen${ran === undefined ? '' : `; it ran ${duration(ran.ts - free.ts)} after the text was gone`}.`,
       ...(crash === undefined
         ? []
         : [
@@ -320,7 +323,7 @@ function pending(
     ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },
     evidence: inOrder(unloadStory(freed), [
-      evidence(`${what} is armed`, claim.armed, claim.fn),
+      ...(isArmed ? [evidence(`${what} is armed`, claim.armed, claim.fn)] : []),
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
       ...(ran === undefined ? [] : [evidence(`${what} runs in freed text`, ran, claim.fn)]),
       ...(crash === undefined ? [] : [evidence(`the task faults: ${crash.fault.message}`, crash.fault)]),

@@ -7,6 +7,7 @@ import type { EventKind, Nanoseconds } from '../model/event.ts';
 import type { Past } from '../model/past.ts';
 import type { Finding, ModuleSummary, Report, UnloadSummary } from '../model/report.ts';
 import { passes } from '../passes/index.ts';
+import { doubted } from '../passes/make-finding.ts';
 import type { RunningPass } from '../passes/pass.ts';
 import type { Item } from './settle.ts';
 
@@ -20,7 +21,7 @@ export interface Engine {
   feed(item: Item, input: number): void;
   /** @param ts time of the last record, ours or not */
   end(ts?: Nanoseconds): void;
-  /** In the order they became certain. */
+  /** In the order they became certain; of those, what a loss told later put in doubt is as it would be with it. */
   readonly findings: readonly Finding[];
   /** Of them, what holds because the capture ended. */
   readonly atEnd: ReadonlySet<Finding>;
@@ -42,6 +43,8 @@ export interface EngineOptions {
 
 export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engine {
   const findings: Finding[] = [];
+  /** Of them, what unrecorded events could overturn, and when it was told: the latest last. */
+  let firm: { readonly index: number; readonly ts: Nanoseconds }[] = [];
   let atEnd: ReadonlySet<Finding> = new Set();
   let past: Past | undefined;
   /** Fingerprints of what was found with the events that are gone. */
@@ -63,8 +66,23 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
   function report(finding: Finding): void {
     // It was known better then.
     if (past !== undefined && seq <= past.judged && found.has(finding.fingerprint)) return;
+    if (finding.overturned_by !== undefined && finding.severity !== 'note')
+      firm.push({ index: findings.length, ts: ledger.now });
     findings.push(finding);
     onFinding?.(finding);
+  }
+  /** A loss is told where the CPU that lost goes on, which may be after verdicts over the time when it lost. */
+  function doubtLatest(): void {
+    const loss = ledger.losses.at(-1)!;
+    const first =
+      loss.lost.where === 'anywhere' ? 0 : 1 + firm.findLastIndex(({ ts }) => ts < (loss.from?.ts ?? 0));
+    const reached = firm.slice(first);
+    firm = firm.slice(0, first);
+    for (const verdict of reached) {
+      const weaker = doubted(findings[verdict.index]!, loss);
+      if (weaker === undefined) firm.push(verdict);
+      else findings[verdict.index] = weaker;
+    }
   }
   for (const pass of passes) {
     const started = pass.start(ledger, report);
@@ -96,6 +114,7 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     feed(item, input) {
       if (item.kind === 'lost') {
         ledger.lost(item.lost, input);
+        doubtLatest();
         return;
       }
       item.seq = ++seq;

@@ -16,6 +16,8 @@ export interface StateWatch {
 export function createStateWatch(ledger: Ledger, tell: (line: TailLine) => void): StateWatch {
   const modules = new Map<string, Incarnation>();
   const told = new WeakMap<Incarnation, Incarnation['state']>();
+  /** Told to be going: their unload may yet end without a free. */
+  const going = new Set<Incarnation>();
 
   function check(incarnation: Incarnation | undefined): void {
     if (incarnation === undefined || told.get(incarnation) === incarnation.state) return;
@@ -25,6 +27,8 @@ export function createStateWatch(ledger: Ledger, tell: (line: TailLine) => void)
     if (before === undefined || before.nth <= nth) modules.set(module, incarnation);
     const known = told.has(incarnation);
     told.set(incarnation, state);
+    if (state === 'going') going.add(incarnation);
+    else going.delete(incarnation);
     // Mentioned before anything was seen to change it; loading takes references before module_load.
     if (!known && state === 'live' && incarnation.initDone === undefined) return;
     const event = ledger.last ?? incarnation.last;
@@ -40,6 +44,7 @@ export function createStateWatch(ledger: Ledger, tell: (line: TailLine) => void)
 
   function checkGoing(): void {
     for (const { incarnation } of ledger.underWay) check(incarnation);
+    for (const incarnation of going) check(incarnation);
   }
 
   return {
@@ -70,6 +75,7 @@ export function createStateWatch(ledger: Ledger, tell: (line: TailLine) => void)
           return;
         case 'function_entry':
         case 'syscall_enter':
+        case 'syscall_exit':
           checkGoing();
           return;
         default:
