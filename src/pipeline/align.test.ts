@@ -50,6 +50,20 @@ describe('two recordings of one run', () => {
     ]);
   });
 
+  test('and however often a task did the same', async () => {
+    const lines = Array.from(
+      { length: 100 },
+      (_, at) =>
+        `            bash-20      [000] .....   100.${String(at).padStart(6, '0')}: module_get: m call_site=f refcnt=2\n`,
+    );
+    const path = join(folder, 'often.txt');
+    writeFileSync(path, lines.join(''));
+    expect((await reportOf(path, path)).inputs.map(({ reading }) => reading)).toEqual([
+      undefined,
+      { repeated: 100 },
+    ]);
+  });
+
   test('a store answers as they did', async () => {
     const paths = ['tracefs/6.1-get-leak.txt', 'perf-script/6.1-get-leak.txt'].map(sample);
     const db = join(folder, 'both.db');

@@ -26,7 +26,14 @@ interface Survey {
   readonly path: string;
   readonly input: number;
   readonly clock: InputSummary['clock'];
-  readonly times: ReadonlyMap<string, readonly Nanoseconds[]>;
+  readonly times: ReadonlyMap<string, Times>;
+}
+
+interface Times {
+  /** All of them. */
+  count: number;
+  /** Of the first `MOST_TIMES`. */
+  readonly first: Nanoseconds[];
 }
 
 /** Two tracers record one event one after the other; an interrupt, or an emulator's host, may come between. */
@@ -99,16 +106,15 @@ async function isFile({ path, file = path }: Member): Promise<boolean> {
 /** @returns undefined for a log, whose clock may be off in any case, and for what tells of no moment */
 async function surveyOf(member: Member, input: number): Promise<Survey | undefined> {
   const capture = await openCapture(member, input);
-  const times = new Map<string, Nanoseconds[]>();
+  const times = new Map<string, Times>();
   for await (const items of capture.items) {
     for (const item of items) {
       const key = item.kind === 'lost' ? undefined : keyOf(item);
       if (key === undefined) continue;
-      const list = times.get(key);
-      // One more than is compared, so that what was cut off is not taken for the whole.
-      if (list === undefined) {
-        if (times.size < MOST_KEYS) times.set(key, [(item as Event).ts]);
-      } else if (list.length <= MOST_TIMES) list.push((item as Event).ts);
+      const known = times.get(key);
+      if (known === undefined) {
+        if (times.size < MOST_KEYS) times.set(key, { count: 1, first: [(item as Event).ts] });
+      } else if (known.count++ < MOST_TIMES) known.first.push((item as Event).ts);
     }
   }
   if (capture.facts.aside === true || capture.facts.preamble === true) return undefined;
@@ -143,10 +149,10 @@ function differences(a: Survey, b: Survey): Difference[] {
   const found: Difference[] = [];
   for (const [key, times] of b.times) {
     const others = a.times.get(key);
-    if (others?.length !== times.length || times.length > MOST_TIMES) continue;
+    if (others?.count !== times.count) continue;
     const [kind, pid] = key.split(' ', 2) as [string, string];
     const once = kind !== 'module_get' && kind !== 'module_put';
-    for (const [index, ts] of times.entries()) found.push({ ns: others[index]! - ts, pid, once });
+    for (const [index, ts] of times.first.entries()) found.push({ ns: others.first[index]! - ts, pid, once });
   }
   return found.sort((x, y) => x.ns - y.ns);
 }
