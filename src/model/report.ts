@@ -108,7 +108,9 @@ export const readingSchema = z.object({
   unchecked: z
     .boolean()
     .optional()
-    .describe('no event that another input has, too, shows whether their clocks are the same'),
+    .describe(
+      'nothing that another input has, too, shows that it is of the same boot; times are compared as they are',
+    ),
   offset: offsetSchema.optional().describe("how its times were put on the first input's clock"),
 });
 
