@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { collectors } from '../../collectors/index.ts';
+import { formats } from '../model/collector.ts';
 import type { UserError } from '../model/errors.ts';
 import { detect } from './detect.ts';
 
@@ -30,6 +32,10 @@ test.each([
   ['{\n  "traceEvents": []\n}\n', 'JSON, but no capture this tool knows (of bpftrace'],
 ])('what is something else is called so: %j', (text, said) => {
   expect(refusal(text)).toContain(said);
+});
+
+test('each collector is a format', () => {
+  expect(formats).toEqual(collectors.map(({ name }) => name));
 });
 
 test('--format overrides, and names the formats when it is wrong', () => {

@@ -1,12 +1,9 @@
 import { collectors } from '../../collectors/index.ts';
 import { kernelLog } from '../../collectors/kernel-log/collector.ts';
-import type { BinaryCollector, Collector } from '../model/collector.ts';
+import { type BinaryCollector, type Collector, formats } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import { unwrapped } from './unwrap.ts';
 import { recogniseWrapping, unwrapHead } from './wrapping.ts';
-
-/** What --format takes. */
-export const formats = collectors.map(({ name }) => name).join(', ');
 
 /** Bytes a collector may look at before it decides. */
 export const HEAD = 1 << 16;
@@ -24,7 +21,7 @@ export function detect(path: string, head: Buffer, format: string | undefined): 
       const wrapping = isBinary(named) || named === kernelLog ? undefined : recogniseWrapping(text);
       return wrapping === undefined || isBinary(named) ? named : unwrapped(named, wrapping);
     }
-    throw new UserError('usage', `--format ${format}: no such format`, `formats: ${formats}`);
+    throw new UserError('usage', `--format ${format}: no such format`, `formats: ${formats.join(', ')}`);
   }
   const plain = sniff(text);
   const found = isBinary(plain) ? plain : (inside(text, plain) ?? plain);
@@ -66,7 +63,7 @@ function unrecognised(path: string, head: Buffer): UserError {
   return new UserError(
     'unrecognised',
     `${path}: not a capture this tool knows; it begins with "${quoted}"`,
-    `if it is one, name its format with --format: ${formats}`,
+    `if it is one, name its format with --format: ${formats.join(', ')}`,
   );
 }
 

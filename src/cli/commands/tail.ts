@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Backend, backends } from '../../model/backend.ts';
 import type { Severity } from '../../model/report.ts';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
 import { collect, timeSpan } from './capture.ts';
@@ -55,7 +56,7 @@ export function registerTail(command: Command, run: Run): void {
     .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addOption(
       command
         .createOption('--fail-on <severity>', 'end with status 1 at the first finding as grave as this')
