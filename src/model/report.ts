@@ -138,8 +138,16 @@ export const inputSchema = z.object({
 export const moduleSchema = z.object({
   module: z.string(),
   incarnations: z.number().int(),
-  gets: z.number().int(),
-  puts: z.number().int(),
+  gets: z
+    .number()
+    .int()
+    .describe('module_get events; a reference that the load takes without one is not counted'),
+  puts: z
+    .number()
+    .int()
+    .describe(
+      "module_put events, the loader's own at the end of a load included, so that gets less puts is not held",
+    ),
   held: z.number().int().describe('references still out at the end, as far as they were seen'),
   maxRefcnt: z.number().int().nullable().describe('largest refcnt printed, base included'),
   state: z.enum(['unformed', 'coming', 'live', 'going', 'freed']),
