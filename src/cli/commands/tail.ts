@@ -53,7 +53,7 @@ export function registerTail(command: Command, run: Run): void {
       'with --db, let go of what is older: 90s, 12h, 7d; references still out stay (default: never)',
       timeSpan,
     )
-    .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
+    .option('--json', 'an object a line: findings, states, gaps, a summary (modlife schema tail)')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
     .addOption(formatOption(command))
