@@ -106,6 +106,13 @@ describe('the page of a rule', () => {
   });
 });
 
+test.each(['README.md', 'collectors/tracefs/README.md'])('what a shell enables by %s it disables', (name) => {
+  const written = (value: number) =>
+    [...text(name).matchAll(new RegExp(`^ {4}echo ${value} > (\\S+/enable)$`, 'gm'))].map(([, file]) => file);
+  expect(written(1).length).toBeGreaterThan(2);
+  expect(written(0).sort()).toEqual(written(1).sort());
+});
+
 describe('the manual page', () => {
   test('is what man prints', async () => {
     await expect((await runCli(['man'])).stdout).toMatchFileSnapshot(join(root, 'bin/modlife.1'));
