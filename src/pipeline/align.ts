@@ -185,7 +185,7 @@ function refuseTwoBoots(a: Survey, b: Survey): void {
   const [from, to] = [times[0]!, times.at(-1)!].map((ns) => (ns / 1e9).toFixed(1));
   throw new UserError(
     'unmergeable',
-    `${a.path} and ${b.path} have no events in common, although both cover ${from} to ${to} s: two boots?`,
+    `${a.path} and ${b.path} have no events in common, although both cover ${from} to ${to} s: two boots, or two clocks?`,
     'give them one by one',
   );
 }
