@@ -11,7 +11,8 @@
 -- first_ns    its first event, ns
 -- last_ns     its last event, ns
 -- gets        references taken
--- puts        references given back
+-- puts        references given back; one gives back what the loader took without an event, so that gets less puts is
+--             not held
 -- held        references still out at its end
 -- max_refcnt  largest refcnt printed, base included; NULL: none was printed
 -- base_known  1 when its count at the first event is known, 0 when older references may exist

@@ -76,6 +76,7 @@ test('what is no findings document any more is told in one line', async () => {
   for (const [text, message] of [
     [document.slice(0, -100), /a findings document that is cut off or damaged: /],
     [document.replace('"ref-leak"', '"ref-lake"'), /not a findings document of this version: \w+\.0\.rule: /],
+    ['milk, eggs\n', /begins with "milk, eggs" \(a findings document is taken, too: modlife analyze --json/],
     [JSON.stringify({ schema: 'modlife/diff@1' }), /not a findings document of this version: schema: /],
   ] as const) {
     const { stdout, stderr, status } = await runCli(['diff', leak, file('bad.json', text)]);

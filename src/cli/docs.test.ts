@@ -17,6 +17,7 @@ import { packageRoot } from '../package-root.ts';
 import { ruleNames } from '../questions/explain.ts';
 import { PROGRAM } from '../testing/built-program.ts';
 import { runCli } from '../testing/run-cli.ts';
+import { EXIT } from './exit.ts';
 
 const root = packageRoot();
 const text = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -105,6 +106,13 @@ describe('the page of a rule', () => {
   });
 });
 
+test.each(['README.md', 'collectors/tracefs/README.md'])('what a shell enables by %s it disables', (name) => {
+  const written = (value: number) =>
+    [...text(name).matchAll(new RegExp(`^ {4}echo ${value} > (\\S+/enable)$`, 'gm'))].map(([, file]) => file);
+  expect(written(1).length).toBeGreaterThan(2);
+  expect(written(0).sort()).toEqual(written(1).sort());
+});
+
 describe('the manual page', () => {
   test('is what man prints', async () => {
     await expect((await runCli(['man'])).stdout).toMatchFileSnapshot(join(root, 'bin/modlife.1'));
@@ -122,6 +130,21 @@ describe('the manual page', () => {
       for (const [option] of help.matchAll(/(?<=^ {2,6}(-\w, )?)--(?!help)[a-z-]+/gm))
         expect(section, command).toContain(option);
     }
+  });
+
+  test('has no line of prose that is not filled', async () => {
+    const unfilled = [...(await runCli(['man'])).stdout.matchAll(/^\.nf\n([\s\S]*?)^\.fi$/gm)];
+    for (const [, text] of unfilled) expect(text).toMatch(/^Example/);
+  });
+
+  test('tells each exit status as README does', async () => {
+    const page = (await runCli(['man'])).stdout.replaceAll('\\-', '-');
+    const told = [...page.split('.SH "EXIT STATUS"')[1]!.matchAll(/^\.B (\d+)\n(.+)$/gm)];
+    const rows = [...text('README.md').matchAll(/^\| (\d+) +\| (.+?) +\|$/gm)];
+    expect(rows.map(([, status, means]) => [status, means!.replaceAll('`', '')])).toEqual(
+      told.map(([, status, means]) => [status, means]),
+    );
+    expect(told.map(([, status]) => Number(status))).toEqual(Object.values(EXIT));
   });
 
   test('has no line that a macro would take for its own', async () => {

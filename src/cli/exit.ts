@@ -7,6 +7,15 @@ import { printable } from '../report/printable.ts';
 
 export const EXIT = { clean: 0, findings: 1, cannot: 2, damaged: 3, bug: 70 } as const;
 
+/** In the order of the manual page. */
+export const EXIT_MEANS: Readonly<Record<keyof typeof EXIT, string>> = {
+  clean: 'nothing was found at or above --fail-on (default error), or what was asked is answered',
+  findings: 'analyze, tail, diff and ci: findings at or above --fail-on',
+  cannot: 'it could not do the job: usage, input that cannot be read, output that cannot be written',
+  damaged: 'the capture is too damaged to prove anything by silence, and nothing was found',
+  bug: 'a bug in modlife, told with its stack',
+};
+
 /** What to say about an error, and the status to end with: one line for what the user can mend, the stack for
  *  what is our own bug. */
 export function describeError(error: unknown): { text: string; status: number } {

@@ -1,5 +1,6 @@
 /** The manual page, made from the program itself so that it says what --help says. */
 import type { Command } from 'commander';
+import { EXIT, EXIT_MEANS } from './exit.ts';
 
 /** man(7) macros, for groff and mandoc alike. */
 export function manPage(program: Command, version: string): string {
@@ -12,9 +13,18 @@ export function manPage(program: Command, version: string): string {
     '.I command',
     '[\\fIoptions\\fR] [\\fIcapture\\fR...]',
     '.SH DESCRIPTION',
-    ...afterHelp(program).flatMap((paragraph) => ['.PP', roff(paragraph.replaceAll('\n', ' '))]),
+    // In short: it has a section of its own here.
+    ...afterHelp(program)
+      .filter((paragraph) => !paragraph.startsWith('Exit status'))
+      .flatMap(filled),
     '.SH COMMANDS',
     ...program.commands.flatMap(commandSection),
+    '.SH "EXIT STATUS"',
+    ...Object.entries(EXIT_MEANS).flatMap(([name, means]) => [
+      '.TP',
+      `.B ${EXIT[name as keyof typeof EXIT]}`,
+      roff(means),
+    ]),
     '.SH SEE ALSO',
     '.BR trace-cmd (1),',
     '.BR perf-script (1),',
@@ -48,8 +58,16 @@ function commandSection(command: Command): string[] {
         ].join(' '),
       ),
     ]),
-    ...afterHelp(command).flatMap((paragraph) => ['.PP', '.nf', ...paragraph.split('\n').map(roff), '.fi']),
+    ...afterHelp(command).flatMap((paragraph) =>
+      paragraph.startsWith('Example')
+        ? ['.PP', '.nf', ...paragraph.split('\n').map(roff), '.fi']
+        : filled(paragraph),
+    ),
   ];
+}
+
+function filled(paragraph: string): string[] {
+  return ['.PP', roff(paragraph.replaceAll('\n', ' '))];
 }
 
 /** What addHelpText said, by paragraph; commander tells it only as a part of the whole. */

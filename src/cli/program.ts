@@ -102,7 +102,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./commands/explain.ts')).registerExplain,
   },
   schema: {
-    does: 'JSON Schema of what --json prints and --suppress reads',
+    does: 'JSON Schema of what analyze, tail or diff prints as JSON',
     takes: { '[document]': 'what analyze, tail (a line of it) or diff prints, or --suppress reads' },
     load: async () => (await import('./commands/schema.ts')).registerSchema,
   },

@@ -15,11 +15,21 @@ export async function readFindings(path: string, io: Io): Promise<Report> {
   const { chunks, file } = await openSource(path);
   const document = await readDocument(path, chunks);
   if (document !== undefined) return toReport(path, document);
-  if (file !== undefined) return capture();
+  if (file !== undefined) return capture().catch(tellOfFindings);
   throw new UserError(
     'unrecognised',
     `${path === '-' ? 'stdin' : path} is not a findings document`,
     `${AGAIN}; a capture that comes through a pipe must be saved to a file first`,
+  );
+}
+
+function tellOfFindings(error: unknown): never {
+  if (!(error instanceof UserError) || error.code !== 'unrecognised') throw error;
+  const { code, message, hint } = error;
+  throw new UserError(
+    code,
+    message,
+    [`a findings document is taken, too: ${AGAIN}`, hint].filter(Boolean).join('; '),
   );
 }
 

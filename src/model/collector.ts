@@ -82,9 +82,21 @@ export interface Parser {
 /** `no`, `yes`, or: I know this, and it cannot be read, because … */
 export type Sniffed = boolean | { readonly declined: string };
 
+/** What --format takes: the names of the collectors, without loading them. */
+export const formats = [
+  'trace-dat',
+  'kallsyms',
+  'bpftrace',
+  'lttng',
+  'perf-script',
+  'trace-cmd',
+  'tracefs',
+  'kernel-log',
+] as const;
+
 export interface Collector {
   /** Folder name, and the value of --format. */
-  readonly name: string;
+  readonly name: (typeof formats)[number];
   /** One line for people: what it reads. */
   readonly title: string;
   /** Decides from the first bytes alone (64 KiB at most, as latin1); never throws. Asked in registry order. */
@@ -95,7 +107,7 @@ export interface Collector {
 
 /** For captures that are no text, and whose parts do not lie in the order they are needed in. */
 export interface BinaryCollector {
-  readonly name: string;
+  readonly name: (typeof formats)[number];
   readonly title: string;
   /** As a Collector's; each byte is one character. */
   sniff(head: string): Sniffed;

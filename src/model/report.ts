@@ -108,7 +108,9 @@ export const readingSchema = z.object({
   unchecked: z
     .boolean()
     .optional()
-    .describe('no event that another input has, too, shows whether their clocks are the same'),
+    .describe(
+      'nothing that another input has, too, shows that it is of the same boot; times are compared as they are',
+    ),
   offset: offsetSchema.optional().describe("how its times were put on the first input's clock"),
 });
 
@@ -136,8 +138,16 @@ export const inputSchema = z.object({
 export const moduleSchema = z.object({
   module: z.string(),
   incarnations: z.number().int(),
-  gets: z.number().int(),
-  puts: z.number().int(),
+  gets: z
+    .number()
+    .int()
+    .describe('module_get events; a reference that the load takes without one is not counted'),
+  puts: z
+    .number()
+    .int()
+    .describe(
+      "module_put events, the loader's own at the end of a load included, so that gets less puts is not held",
+    ),
   held: z.number().int().describe('references still out at the end, as far as they were seen'),
   maxRefcnt: z.number().int().nullable().describe('largest refcnt printed, base included'),
   state: z.enum(['unformed', 'coming', 'live', 'going', 'freed']),

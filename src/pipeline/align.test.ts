@@ -50,11 +50,73 @@ describe('two recordings of one run', () => {
     ]);
   });
 
+  test('and however often a task did the same', async () => {
+    const lines = Array.from(
+      { length: 100 },
+      (_, at) =>
+        `            bash-20      [000] .....   100.${String(at).padStart(6, '0')}: module_get: m call_site=f refcnt=2\n`,
+    );
+    const path = join(folder, 'often.txt');
+    writeFileSync(path, lines.join(''));
+    expect((await reportOf(path, path)).inputs.map(({ reading }) => reading)).toEqual([
+      undefined,
+      { repeated: 100 },
+    ]);
+  });
+
   test('a store answers as they did', async () => {
     const paths = ['tracefs/6.1-get-leak.txt', 'perf-script/6.1-get-leak.txt'].map(sample);
     const db = join(folder, 'both.db');
     const { report } = await analyze(paths, { db });
     expect((await analyze([db])).report).toEqual(report);
+  });
+});
+
+describe('captures of two boots', () => {
+  test('are refused where both cover a time and share nothing of it', async () => {
+    await expect(
+      reportOf(sample('tracefs/6.1-get-leak.txt'), sample('tracefs/6.1-release-after-exit.txt')),
+    ).rejects.toThrow(
+      /no events in common, although both cover 20\.1 to 113\.5 s: two boots, or two clocks\?/,
+    );
+  });
+
+  test('are refused where they name two kernels', async () => {
+    await expect(
+      reportOf(sample('bpftrace/6.1-leak.txt'), sample('kernel-log/6.12-text-in-use-rcu-console.txt')),
+    ).rejects.toThrow(/\(Linux 6\.1\.\S+\) with .* \(Linux 6\.12\.\S+\): two kernels/);
+  });
+
+  test('are told of where nothing shows it: a log that names no task of the trace', async () => {
+    const unchecked = async (trace: string) =>
+      (await reportOf(sample(trace), sample('kernel-log/6.1-stuck-unload-dmesg.txt'))).inputs.map(
+        ({ reading }) => reading?.unchecked,
+      );
+    expect(await unchecked('tracefs/6.1-stuck-unload.txt')).toEqual([undefined, undefined]);
+    expect(await unchecked('tracefs/6.1-get-leak.txt')).toEqual([undefined, true]);
+  });
+
+  /** Invented. */
+  test('are not seen in captures that left out something else each', async () => {
+    const file = (name: string, lines: readonly string[]) => {
+      const path = join(folder, name);
+      writeFileSync(path, lines.join(''));
+      return path;
+    };
+    const gets = (from: number, cpu: number, pid: number, module: string) =>
+      Array.from(
+        { length: 20 },
+        (_, at) =>
+          `            bash-${pid}      [00${cpu}] .....   ${(from + at).toFixed(6)}: module_get: ${module} call_site=f refcnt=2\n`,
+      );
+    const one = file('one.txt', gets(100, 0, 20, 'a'));
+    for (const [name, lines] of Object.entries({
+      cpu: gets(100.5, 1, 20, 'a'),
+      task: gets(100.5, 0, 21, 'a'),
+      module: gets(100.5, 0, 20, 'b'),
+      time: gets(130, 0, 20, 'a'),
+    }))
+      await expect(reportOf(one, file(`${name}.txt`, lines)), name).resolves.toBeDefined();
   });
 });
 

@@ -21,12 +21,26 @@ interface Placement {
   readonly checked: boolean;
 }
 
-/** When the events happened that another capture may have, too: by kind, task and module, in order. */
 interface Survey {
   readonly path: string;
   readonly input: number;
   readonly clock: InputSummary['clock'];
-  readonly times: ReadonlyMap<string, readonly Nanoseconds[]>;
+  readonly kernel: string | undefined;
+  /** A kernel log, whose clock may be off in any case. */
+  readonly log: boolean;
+  /** When the events happened that another capture may have, too: by kind, task and module, in order. */
+  readonly times: ReadonlyMap<string, Times>;
+  /** Also of probed functions, and by CPU: another capture on the same clock has them unless it left out this kind of
+   *  event, task, module, function or CPU. */
+  readonly places: ReadonlyMap<string, Times>;
+  readonly tasks: ReadonlySet<string>;
+}
+
+interface Times {
+  /** All of them. */
+  count: number;
+  /** Of the first `MOST_TIMES`. */
+  readonly first: Nanoseconds[];
 }
 
 /** Two tracers record one event one after the other; an interrupt, or an emulator's host, may come between. */
@@ -37,10 +51,12 @@ const AGREE = 2e6;
 const ROUNDED = 1e3;
 const MOST_KEYS = 1 << 14;
 const MOST_TIMES = 64;
+/** Fewer events than this that another capture should have prove nothing. */
+const ENOUGH = 8;
 
 /**
  * By input. Reads files twice, and what cannot be read twice not at all.
- * @throws UserError 'unmergeable' when clocks differ and it is not certain by how much
+ * @throws UserError 'unmergeable' when clocks differ and it is not certain by how much, or for captures of two boots
  */
 export async function alignCaptures(members: readonly Member[]): Promise<readonly Placement[]> {
   // The files of a capture directory are on one clock already: the first stands for all.
@@ -56,16 +72,23 @@ export async function alignCaptures(members: readonly Member[]): Promise<readonl
 async function placeEach(members: readonly (Member | undefined)[]): Promise<readonly Placement[]> {
   const placements: Placement[] = members.map(() => ({ checked: true }));
   if (members.filter((member) => member !== undefined).length < 2) return placements;
-  const surveys: Survey[] = [];
+  const all: Survey[] = [];
   const beside: number[] = [];
   for (const [input, member] of members.entries()) {
     if (member === undefined) continue;
     const survey = (await isFile(member)) ? await surveyOf(member, input) : 'unread';
     if (survey === undefined) continue;
-    beside.push(input);
-    if (survey !== 'unread') surveys.push(survey);
+    if (survey === 'unread' || !survey.log) beside.push(input);
+    if (survey !== 'unread') all.push(survey);
   }
+  refuseTwoKernels(all);
   if (beside.length > 1) for (const input of beside) placements[input] = { checked: false };
+  for (const log of all.filter((survey) => survey.log)) {
+    const others = all.filter((survey) => survey !== log);
+    const checked = others.length === 0 || others.some(({ tasks }) => haveCommon(tasks, log.tasks));
+    placements[log.input] = { checked };
+  }
+  const surveys = all.filter((survey) => !survey.log);
   const reference = surveys.find(({ clock }) => clock === 'time') ?? surveys[0];
   if (reference === undefined) return placements;
   const placed = [reference];
@@ -84,6 +107,8 @@ async function placeEach(members: readonly (Member | undefined)[]): Promise<read
       return true;
     });
   }
+  const unmoved = surveys.filter(({ input }) => placements[input]!.shift === undefined);
+  for (const survey of open) for (const other of unmoved) refuseTwoBoots(other, survey);
   return placements;
 }
 
@@ -96,23 +121,92 @@ async function isFile({ path, file = path }: Member): Promise<boolean> {
   );
 }
 
-/** @returns undefined for a log, whose clock may be off in any case, and for what tells of no moment */
+/** @returns undefined for what tells of no moment */
 async function surveyOf(member: Member, input: number): Promise<Survey | undefined> {
   const capture = await openCapture(member, input);
-  const times = new Map<string, Nanoseconds[]>();
+  const times = new Map<string, Times>();
+  const places = new Map<string, Times>();
+  const tasks = new Set<string>();
   for await (const items of capture.items) {
     for (const item of items) {
-      const key = item.kind === 'lost' ? undefined : keyOf(item);
-      if (key === undefined) continue;
-      const list = times.get(key);
-      // One more than is compared, so that what was cut off is not taken for the whole.
-      if (list === undefined) {
-        if (times.size < MOST_KEYS) times.set(key, [(item as Event).ts]);
-      } else if (list.length <= MOST_TIMES) list.push((item as Event).ts);
+      if (item.kind === 'lost') continue;
+      if (item.pid > 0 && tasks.size < MOST_KEYS) tasks.add(`${item.pid} ${item.comm}`);
+      const key = keyOf(item);
+      if (key !== undefined) note(times, key, item.ts);
+      const what = key ?? functionOf(item);
+      if (what !== undefined && item.cpu >= 0) note(places, `${item.cpu} ${what}`, item.ts);
     }
   }
-  if (capture.facts.aside === true || capture.facts.preamble === true) return undefined;
-  return { path: member.path, input, clock: capture.summary.clock, times };
+  const { facts, summary } = capture;
+  if (facts.preamble === true) return undefined;
+  const { clock, kernel } = summary;
+  return { path: member.path, input, clock, kernel, log: facts.aside === true, times, places, tasks };
+}
+
+function note(times: Map<string, Times>, key: string, ts: Nanoseconds): void {
+  const known = times.get(key);
+  if (known === undefined) {
+    if (times.size < MOST_KEYS) times.set(key, { count: 1, first: [ts] });
+  } else if (known.count++ < MOST_TIMES) known.first.push(ts);
+}
+
+function functionOf(event: Event): string | undefined {
+  if (event.kind !== 'function_entry' || event.fn.symbol === undefined || event.pid < 0) return undefined;
+  return `${event.kind} ${event.pid} ${event.fn.symbol}`;
+}
+
+function haveCommon(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  for (const value of a) if (b.has(value)) return true;
+  return false;
+}
+
+/** @throws UserError */
+function refuseTwoKernels(surveys: readonly Survey[]): void {
+  const a = surveys.find(({ kernel }) => kernel !== undefined);
+  const b = surveys.find(({ kernel }) => kernel !== undefined && kernel !== a?.kernel);
+  if (a === undefined || b === undefined) return;
+  throw new UserError(
+    'unmergeable',
+    `cannot order ${a.path} (Linux ${a.kernel}) with ${b.path} (Linux ${b.kernel}): two kernels are two boots`,
+    'give them one by one',
+  );
+}
+
+/** What both record, where each has more of it before and after, both should have.
+ *  @throws UserError when they have not */
+function refuseTwoBoots(a: Survey, b: Survey): void {
+  const [ofA, ofB] = [expectedIn(b, a), expectedIn(a, b)];
+  // One may have recorded only while the other paused.
+  if (ofA.times.length === 0 || ofB.times.length === 0) return;
+  const times = [...ofA.times, ...ofB.times].sort((x, y) => x - y);
+  if (times.length < ENOUGH) return;
+  // With so many events some are at one time by chance.
+  if ((ofA.shared + ofB.shared) * 4 > times.length) return;
+  const [from, to] = [times[0]!, times.at(-1)!].map((ns) => (ns / 1e9).toFixed(1));
+  throw new UserError(
+    'unmergeable',
+    `${a.path} and ${b.path} have no events in common, although both cover ${from} to ${to} s: two boots, or two clocks?`,
+    'give them one by one',
+  );
+}
+
+/** Times of events of `survey` that `other` should have, too, and how many of them it has. */
+function expectedIn(
+  other: Survey,
+  survey: Survey,
+): { readonly times: Nanoseconds[]; readonly shared: number } {
+  const times: Nanoseconds[] = [];
+  let shared = 0;
+  for (const [key, { first }] of survey.places) {
+    const theirs = other.places.get(key)?.first;
+    if (theirs === undefined) continue;
+    for (const ts of first) {
+      if (ts < theirs[0]! || ts > theirs.at(-1)!) continue;
+      times.push(ts);
+      if (theirs.some((their) => Math.abs(their - ts) <= TWINS)) shared++;
+    }
+  }
+  return { times, shared };
 }
 
 function keyOf(event: Event): string | undefined {
@@ -143,10 +237,10 @@ function differences(a: Survey, b: Survey): Difference[] {
   const found: Difference[] = [];
   for (const [key, times] of b.times) {
     const others = a.times.get(key);
-    if (others?.length !== times.length || times.length > MOST_TIMES) continue;
+    if (others?.count !== times.count) continue;
     const [kind, pid] = key.split(' ', 2) as [string, string];
     const once = kind !== 'module_get' && kind !== 'module_put';
-    for (const [index, ts] of times.entries()) found.push({ ns: others[index]! - ts, pid, once });
+    for (const [index, ts] of times.first.entries()) found.push({ ns: others.first[index]! - ts, pid, once });
   }
   return found.sort((x, y) => x.ns - y.ns);
 }

@@ -1,11 +1,41 @@
 import { expect, test } from 'vitest';
+import { collectors } from '../../collectors/index.ts';
+import { formats } from '../model/collector.ts';
+import type { UserError } from '../model/errors.ts';
 import { detect } from './detect.ts';
 
-test('an unrecognised file gets one line that says what was looked for', () => {
-  expect(() => detect('notes.txt', Buffer.from('milk, eggs\n'), undefined)).toThrow(
-    /^notes\.txt: not a capture this tool knows; looked for .*tracing: trace, trace_pipe/,
+const refusal = (head: string | Buffer) => {
+  try {
+    detect('x', Buffer.from(head), undefined);
+  } catch (error) {
+    const { message, hint } = error as UserError;
+    return `${message} (${hint})`;
+  }
+  return 'read';
+};
+
+test('an unrecognised file gets a short line with its beginning and what to try', () => {
+  expect(refusal('\nmilk, eggs\nbread\n')).toMatch(
+    /^x: not a capture this tool knows; it begins with "milk, eggs" \(if it is one, .* --format: .*tracefs, kernel-log\)$/,
   );
+  expect(refusal(`${'m'.repeat(500)}\n`)).toContain(`"${'m'.repeat(32)}…"`);
   expect(() => detect('none.txt', Buffer.alloc(0), undefined)).toThrow('none.txt: is empty');
+});
+
+/** Invented. */
+test.each([
+  ['SQLite format 3\0\x10\0', 'no store of modlife (modlife analyze --db FILE'],
+  [
+    '{"schema":"modlife/findings@1","tool":{}}',
+    'an answer of modlife, no capture (give what it was asked of',
+  ],
+  ['{\n  "traceEvents": []\n}\n', 'JSON, but no capture this tool knows (of bpftrace'],
+])('what is something else is called so: %j', (text, said) => {
+  expect(refusal(text)).toContain(said);
+});
+
+test('each collector is a format', () => {
+  expect(formats).toEqual(collectors.map(({ name }) => name));
 });
 
 test('--format overrides, and names the formats when it is wrong', () => {

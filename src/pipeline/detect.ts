@@ -1,6 +1,6 @@
 import { collectors } from '../../collectors/index.ts';
 import { kernelLog } from '../../collectors/kernel-log/collector.ts';
-import type { BinaryCollector, Collector } from '../model/collector.ts';
+import { type BinaryCollector, type Collector, formats } from '../model/collector.ts';
 import { UserError } from '../model/errors.ts';
 import { unwrapped } from './unwrap.ts';
 import { recogniseWrapping, unwrapHead } from './wrapping.ts';
@@ -21,11 +21,7 @@ export function detect(path: string, head: Buffer, format: string | undefined): 
       const wrapping = isBinary(named) || named === kernelLog ? undefined : recogniseWrapping(text);
       return wrapping === undefined || isBinary(named) ? named : unwrapped(named, wrapping);
     }
-    throw new UserError(
-      'usage',
-      `--format ${format}: no such format`,
-      `formats: ${collectors.map(({ name }) => name).join(', ')}`,
-    );
+    throw new UserError('usage', `--format ${format}: no such format`, `formats: ${formats.join(', ')}`);
   }
   const plain = sniff(text);
   const found = isBinary(plain) ? plain : (inside(text, plain) ?? plain);
@@ -33,17 +29,46 @@ export function detect(path: string, head: Buffer, format: string | undefined): 
     if ('declined' in found) throw new UserError('declined', `${path}: ${found.declined}`);
     return found;
   }
+  throw unrecognised(path, head);
+}
+
+/** What it is instead, as far as that helps. */
+function unrecognised(path: string, head: Buffer): UserError {
+  const declined = (what: string, hint: string) => new UserError('declined', `${path}: ${what}`, hint);
   if (isPerfetto(head)) {
-    throw new UserError(
-      'declined',
-      `${path}: a Perfetto trace, which this tool cannot read`,
+    return declined(
+      'a Perfetto trace, which this tool cannot read',
       'record with modlife capture, or from tracefs or trace-cmd',
     );
   }
-  const looked = collectors.map(({ title }) => title).join('; ');
-  if (head.length === 0) throw new UserError('unrecognised', `${path}: is empty`);
-  throw new UserError('unrecognised', `${path}: not a capture this tool knows; looked for ${looked}`);
+  if (head.length === 0) return new UserError('unrecognised', `${path}: is empty`);
+  const text = head.toString('utf8').trimStart();
+  if (text.startsWith('SQLite format 3\0'))
+    return declined(
+      'an SQLite database, but no store of modlife',
+      'modlife analyze --db FILE CAPTURE… writes one',
+    );
+  if (/^\{\s*"schema":\s*"modlife\//.test(text))
+    return declined(
+      'an answer of modlife, no capture',
+      'give what it was asked of; diff and --baseline take findings',
+    );
+  if (/^[[{]\s*["{\]}]/.test(text))
+    return declined(
+      'JSON, but no capture this tool knows',
+      "of bpftrace -f json it reads what modlife's own program prints",
+    );
+  const [begins = ''] = text.split(/\r?\n/, 1);
+  const quoted = begins.length > QUOTED ? `${begins.slice(0, QUOTED)}…` : begins;
+  return new UserError(
+    'unrecognised',
+    `${path}: not a capture this tool knows; it begins with "${quoted}"`,
+    `if it is one, name its format with --format: ${formats.join(', ')}`,
+  );
 }
+
+/** So much of the first line is enough to see what it is. */
+const QUOTED = 32;
 
 type Found = Collector | BinaryCollector | { readonly declined: string } | undefined;
 

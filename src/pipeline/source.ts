@@ -2,6 +2,7 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { UserError } from '../model/errors.ts';
+import { MANIFEST_FILE } from '../model/schema-id.ts';
 import { unpack } from './unpack.ts';
 
 /** Small enough that the events of one chunk die young, large enough that reading costs nothing. */
@@ -31,7 +32,11 @@ export async function openSource(path: string): Promise<Source> {
     try {
       const info = await stat(path);
       if (info.isDirectory())
-        throw new UserError('noinput', `${path}: is a directory`, 'give the files in it');
+        throw new UserError(
+          'noinput',
+          `${path}: is a directory without ${MANIFEST_FILE}, so none that modlife capture wrote`,
+          'give the files in it',
+        );
       if (info.isFile()) progress.total = info.size;
     } catch (error) {
       if (error instanceof UserError) throw error;

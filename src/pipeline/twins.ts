@@ -2,7 +2,7 @@
  * What several captures tell of the same event is told once: the same buffer read as `trace` and as `trace_pipe`, the
  * same file twice, two tracers at work at the same time.
  */
-import type { Event } from '../model/event.ts';
+import type { Event, Nanoseconds } from '../model/event.ts';
 import { TWINS } from './align.ts';
 
 export interface TwinFilter {
@@ -11,74 +11,110 @@ export interface TwinFilter {
 }
 
 interface Told {
-  readonly event: Event;
+  readonly ts: Nanoseconds;
   /** Inputs that told of it. */
   readonly by: number[];
 }
 
+/** Events that are alike and whose twins may still come, oldest first. */
+interface Row {
+  readonly events: Told[];
+  /** So many were dropped before the first of `events`. */
+  dropped: number;
+  /** By input: it told of all before this one, counted from the first ever. However many events a moment has, none is
+   *  looked at twice for one input. */
+  readonly untold: number[];
+}
+
 export function createTwinFilter(): TwinFilter {
-  /** By kind and task, oldest first: events whose twins may still come. */
-  const recent = new Map<string, Told[]>();
+  const rows = new Map<string, Row>();
   let swept = Number.NEGATIVE_INFINITY;
 
-  /** Tasks come and go; what they did last would stay. */
+  /** Tasks and objects come and go; what was last told of them would stay. */
   function sweep(now: number): void {
     if (now - swept < 100 * TWINS) return;
     swept = now;
-    for (const [key, events] of recent) if (now - events.at(-1)!.event.ts > TWINS) recent.delete(key);
+    for (const [name, { events }] of rows) if (now - events.at(-1)!.ts > TWINS) rows.delete(name);
+  }
+
+  /** The oldest in the row that this input has not told of yet. */
+  function twinIn(row: Row | undefined, event: Event): Told | undefined {
+    if (row === undefined) return undefined;
+    let at = Math.max(0, (row.untold[event.input] ?? 0) - row.dropped);
+    for (; at < row.events.length; at++) {
+      const { ts, by } = row.events[at]!;
+      if (event.ts - ts <= TWINS && !by.includes(event.input)) break;
+    }
+    row.untold[event.input] = row.dropped + at;
+    return row.events[at];
+  }
+
+  function add(name: string, told: Told): void {
+    const row = rows.get(name);
+    if (row === undefined) {
+      rows.set(name, { events: [told], dropped: 0, untold: [] });
+      return;
+    }
+    const { events } = row;
+    events.push(told);
+    // Half at once, so that what is dropped costs as much as what came.
+    const half = events.length >> 1;
+    if (told.ts - events[half]!.ts <= TWINS) return;
+    events.splice(0, half);
+    row.dropped += half;
   }
 
   return {
     isTold(event) {
       if (event.pid < 0) return false;
       sweep(event.ts);
-      const key = `${event.kind} ${event.pid}`;
-      const events = recent.get(key);
-      if (events === undefined) {
-        recent.set(key, [{ event, by: [event.input] }]);
-        return false;
+      const names = likenesses(event).map((likeness) => `${event.kind} ${event.pid} ${likeness}`);
+      let twin: Told | undefined;
+      for (const name of names) {
+        const found = twinIn(rows.get(name), event);
+        if (found !== undefined && (twin === undefined || found.ts < twin.ts)) twin = found;
       }
-      let old = 0;
-      while (old < events.length && event.ts - events[old]!.event.ts > TWINS) old++;
-      if (old > 0) events.splice(0, old);
-      const twin = events.find(({ event: other, by }) => !by.includes(event.input) && areAlike(other, event));
-      if (twin === undefined) events.push({ event, by: [event.input] });
-      else twin.by.push(event.input);
-      return twin !== undefined;
+      if (twin !== undefined) {
+        twin.by.push(event.input);
+        return true;
+      }
+      const told = { ts: event.ts, by: [event.input] };
+      for (const name of names) add(name, told);
+      return false;
     },
   };
 }
 
-/** Of the same kind and task, at the same time: is it the same event? A symbol may have been looked up too late. */
-function areAlike(a: Event, b: Event): boolean {
-  switch (a.kind) {
+/** Events of one kind and task at one time are the same if one of these is: a symbol may have been looked up too late. */
+function likenesses(event: Event): readonly string[] {
+  switch (event.kind) {
     case 'module_load':
     case 'module_free':
     case 'module_get':
     case 'module_put':
-      return 'module' in b && a.module === b.module;
+      return [event.module];
     case 'module_request':
-      return b.kind === a.kind && a.alias === b.alias;
+      return [event.alias];
     case 'function_entry':
     case 'function_return':
-      return b.kind === a.kind && (a.probe === b.probe || a.fn.symbol === b.fn.symbol);
+      return [`probe ${event.probe}`, `symbol ${event.fn.symbol}`];
     case 'syscall_enter':
     case 'syscall_exit':
-      return 'syscall' in b && a.syscall === b.syscall;
+      return [event.syscall];
     case 'kernel_fault':
-      return b.kind === a.kind && a.what === b.what && a.message === b.message;
+      return [`${event.what} ${event.message}`];
     case 'hung_task':
-      return true;
+      return [''];
     case 'module_text':
-      return false;
+      return [];
     case 'sched_waking':
     case 'sched_wakeup':
     case 'sched_process_exit':
     case 'sched_process_exec':
     case 'sched_kthread_stop':
     case 'sched_kthread_stop_ret':
-      return 'target' in b && a.target === b.target;
+      return [`${event.target}`];
     default:
-      return 'object' in b && (a.object === b.object || (a.fn !== undefined && a.fn.symbol === b.fn?.symbol));
+      return [`object ${event.object}`, ...(event.fn === undefined ? [] : [`symbol ${event.fn.symbol}`])];
   }
 }

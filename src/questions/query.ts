@@ -3,6 +3,7 @@ import type { QueriesAnswer, QueryAnswer } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
 import { listQueries as namedQueries } from '../store/list-queries.ts';
 import type { QueryResult, Store } from '../store/open-store.ts';
+import { findModule } from './held.ts';
 
 export function listQueries(): QueriesAnswer {
   return {
@@ -11,8 +12,14 @@ export function listQueries(): QueriesAnswer {
   };
 }
 
+/** @throws UserError for a module that the store does not have, naming those that it has */
 export function askNamed(store: Store, name: string, params: Readonly<Record<string, string>>): QueryAnswer {
-  return { type: 'query', name, ...plain(store.query(name, params)) };
+  const answer = plain(store.query(name, params));
+  if (params.module !== undefined && answer.rows.length === 0) {
+    const module = findModule(store.report().modules, params.module);
+    if (module !== params.module) return askNamed(store, name, { ...params, module });
+  }
+  return { type: 'query', name, ...answer };
 }
 
 export function askSql(store: Store, sql: string): QueryAnswer {

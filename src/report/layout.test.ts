@@ -16,6 +16,12 @@ describe('wrap', () => {
     expect(lines.join('').replaceAll(' ', '')).toBe(`a${'x'.repeat(70)}b`);
   });
 
+  test('keeps a number and its unit together', () => {
+    expect(
+      wrap('none lost, it was as long as 151 s on 2 CPUs; 4 seconds', { width: 30, color: false }, ''),
+    ).toBe('none lost, it was as long as\n151 s on 2 CPUs; 4 seconds');
+  });
+
   test('never lets a newline or an escape of the text through', () => {
     expect(wrap('a\nb\u001b[2J', narrow, '')).toBe('a\\x0ab\\x1b[2J');
   });

@@ -24,8 +24,8 @@ export function paint(text: string, ink: Ink, style: Style): string {
   return style.color ? `\u001b[${CODES[ink]}m${text}\u001b[0m` : text;
 }
 
-/** Breaks at spaces, and within a word that no line can hold; `indent` precedes every line, `first` the first one
- *  instead. */
+/** Breaks at spaces, but not between a number and its unit, and within a word that no line can hold; `indent`
+ *  precedes every line, `first` the first one instead. */
 export function wrap(text: string, style: Style, indent: string, first = indent): string {
   const lines: string[] = [];
   let line = first;
@@ -35,7 +35,7 @@ export function wrap(text: string, style: Style, indent: string, first = indent)
     line = indent;
     empty = true;
   };
-  for (let word of printable(text).split(' ')) {
+  for (let word of printable(text).split(BREAKS)) {
     if (!empty && line.length + 1 + word.length > style.width) next();
     if (empty && line.length > indent.length && line.length + word.length > style.width) next();
     while (line.length + word.length > style.width && style.width - indent.length >= NARROW) {
@@ -50,6 +50,8 @@ export function wrap(text: string, style: Style, indent: string, first = indent)
   lines.push(line.trimEnd());
   return lines.join('\n');
 }
+
+const BREAKS = / (?!(?<=\d )(?:[mµn]?s|[KM]iB|CPUs?)(?![\w]))/;
 
 /** In fewer columns than this nothing is broken to fit. */
 const NARROW = 8;

@@ -18,7 +18,7 @@ function readingNote({ path, reading = {} }: InputSummary): string {
       ? []
       : [`${plural(dumped, 'event')} from the dump of the ring buffer, timed as if it ended at the crash`]),
     ...(unchecked === true
-      ? ['no event that another capture has, too: its clock is taken to be theirs']
+      ? ['nothing shows that it is of the same boot as the others; times are compared as they are']
       : []),
   ];
   return told.length === 0 ? '' : `modlife: ${nameOf(path)}: ${told.join(', ')}\n`;

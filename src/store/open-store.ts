@@ -119,7 +119,9 @@ function refuseOthers(path: string): void {
     throw new UserError(
       'store',
       `${path} is a store of version ${version}; this modlife reads version ${SCHEMA_VERSION}`,
-      'build it again from its captures: modlife analyze --db FILE CAPTURE…',
+      version > SCHEMA_VERSION
+        ? 'a newer modlife wrote it and reads it'
+        : 'build it again from its captures: modlife analyze --db FILE CAPTURE…',
     );
   }
 }

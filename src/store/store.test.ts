@@ -452,12 +452,17 @@ describe('the file', () => {
 
   test('a store of another version is refused for reading and replaced in writing', () => {
     write([]);
-    new Sqlite(path).exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`).close();
-    expect(isStore(path)).toBe(true);
-    const error = refusal(() => openStore(path));
-    expect(error.code).toBe('store');
-    expect(error.message).toContain(`version ${SCHEMA_VERSION + 1}`);
-    expect(error.hint).toContain('modlife analyze --db');
+    for (const [version, hint] of [
+      [SCHEMA_VERSION + 1, 'a newer modlife'],
+      [SCHEMA_VERSION - 1, 'modlife analyze --db'],
+    ] as const) {
+      new Sqlite(path).exec(`PRAGMA user_version = ${version}`).close();
+      expect(isStore(path)).toBe(true);
+      const error = refusal(() => openStore(path));
+      expect(error.code).toBe('store');
+      expect(error.message).toContain(`version ${version}`);
+      expect(error.hint).toContain(hint);
+    }
     write([get(1, 'm', 'x')]);
     expect([...read().events()]).toHaveLength(1);
   });

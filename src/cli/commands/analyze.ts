@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Severity } from '../../model/report.ts';
+import { formatOption } from '../format-option.ts';
 import { PLAIN, styleOf } from '../io.ts';
 import type { Run } from '../program.ts';
 import { formatReport, type ReportFormat, reportFormats } from '../report-formats.ts';
@@ -27,7 +28,7 @@ export function registerAnalyze(command: Command, run: Run): void {
     .addOption(
       command.createOption('--json', 'short for --to json (modlife schema describes it)').conflicts('to'),
     )
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .option('--db <file>', 'keep the store, for modlife query and the other commands')
     .addOption(
       command

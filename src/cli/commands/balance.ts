@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BalanceBy } from '../../model/answers.ts';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 interface Options {
@@ -21,7 +22,7 @@ export function registerBalance(command: Command, { io }: Run): void {
     .option('-m, --module <name>', 'only this module')
     .option('--all', 'all rows, not the first 20')
     .option('--json', 'the same as JSON, all rows')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText('after', '\nExample: modlife balance --by task -m dm_mod boot.trace')
     .action(async (paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 import { collect } from './capture.ts';
 
@@ -12,7 +13,7 @@ export function registerDoctor(command: Command, { io }: Run): void {
   command
     .option('-m, --module <name>', 'as if this module were probed; again for more', collect)
     .option('--json', 'the same as JSON')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText('after', '\nExample: modlife doctor boot.trace')
     .action(async (paths: string[], options: Options) => {
       const { print } = await import('../print.ts');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 const formats = ['perfetto', 'csv', 'ndjson', 'parquet'] as const;
@@ -26,7 +27,7 @@ export function registerExport(command: Command, { io }: Run): void {
         .default('events'),
     )
     .option('-o, --output <file>', 'write there; - is stdout', '-')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText(
       'after',
       `

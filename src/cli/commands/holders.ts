@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 interface Options {
@@ -18,7 +19,7 @@ export function registerHolders(command: Command, { io }: Run): void {
     .option('--at <time>', 'then, not at the end: seconds as in the capture, or 123ns')
     .option('--stacks', 'whole stacks')
     .option('--json', 'the same as JSON')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText('after', '\nExample: modlife holders --at 162.424581 dm_mod boot.trace')
     .action(async (module: string, paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 interface Options {
@@ -15,7 +16,7 @@ export function registerQuery(command: Command, { io }: Run): void {
     .option('-p, --param <key=value>', 'a parameter; may be given several times', collect, [])
     .option('--csv', 'comma-separated values')
     .option('--json', 'the same as JSON')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText(
       'after',
       `

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 interface Options {
@@ -12,7 +13,7 @@ const FILE = 'modlife-report.html';
 export function registerReport(command: Command, { io }: Run): void {
   command
     .option('-o, --output <file>', `write there; - is stdout (default: ${FILE}, or stdout into a pipe)`)
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText(
       'after',
       `

@@ -12,7 +12,13 @@ export function registerSchema(command: Command, { io }: Run): void {
   const [document] = command.registeredArguments;
   document!.choices(Object.keys(schemas)).default('findings');
   command
-    .addHelpText('after', '\nExample: modlife schema > findings.schema.json')
+    .addHelpText(
+      'after',
+      `
+What the other commands print as JSON has no schema.
+
+Example: modlife schema > findings.schema.json`,
+    )
     .action(async (document: keyof typeof schemas) => {
       const [{ z }, schema] = await Promise.all([import('zod'), schemas[document]()]);
       io.stdout.write(`${JSON.stringify(z.toJSONSchema(schema), undefined, 1)}\n`);

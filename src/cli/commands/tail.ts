@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Backend, backends } from '../../model/backend.ts';
 import type { Severity } from '../../model/report.ts';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 import { addTriageOptions, readTriage, type TriageFiles } from '../triage-options.ts';
 import { collect, timeSpan } from './capture.ts';
@@ -52,10 +53,10 @@ export function registerTail(command: Command, run: Run): void {
       'with --db, let go of what is older: 90s, 12h, 7d; references still out stay (default: never)',
       timeSpan,
     )
-    .option('--json', 'an object a line: findings, states, gaps, a summary at the end')
+    .option('--json', 'an object a line: findings, states, gaps, a summary (modlife schema tail)')
     .option('--plain', 'a line for each event of interest, also on a terminal')
     .option('--verbose', 'tell each reference taken and given back, too')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addOption(
       command
         .createOption('--fail-on <severity>', 'end with status 1 at the first finding as grave as this')

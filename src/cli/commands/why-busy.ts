@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { formatOption } from '../format-option.ts';
 import type { Run } from '../program.ts';
 
 export function registerWhyBusy(command: Command, { io }: Run): void {
   command
     .option('--json', 'the same as JSON')
-    .option('--format <name>', 'read as this format instead of recognising it')
+    .addOption(formatOption(command))
     .addHelpText('after', '\nExample: modlife why-busy nvme_rdma boot.trace')
     .action(async (module: string, paths: string[], options: { json?: boolean; format?: string }) => {
       const { inputsOf } = await import('../inputs.ts');
