@@ -11,19 +11,25 @@ const BARE_ADDRESS = /^(?:0x)?([0-9a-f]{8,16})$/;
  * address, and empty text are `undefined`: nothing is known.
  */
 export function createCodeTable(): (text: string) => Code | undefined {
-  const known = new Map<string, Code | null>();
+  let known = new Map<string, Code | null>();
+  let before: typeof known = new Map();
   return (text) => {
     const found = known.get(text);
     if (found !== undefined) return found ?? undefined;
-    const code = parseCode(text);
-    // A hostile or very long trace must not fill memory with spellings; a place forgotten is only read again.
-    if (known.size >= MOST_PLACES) known.clear();
-    known.set(text, code ?? null);
-    return code;
+    let code = before.get(text);
+    if (code === undefined) code = parseCode(text) ?? null;
+    // A hostile or very long trace must not fill memory with spellings. What keeps coming stays the same object.
+    if (known.size >= MOST_PLACES) {
+      before = known;
+      known = new Map();
+    }
+    known.set(text, code);
+    return code ?? undefined;
   };
 }
 
-const MOST_PLACES = 1 << 16;
+/** Twice as many are known at most. */
+export const MOST_PLACES = 1 << 15;
 
 function parseCode(text: string): Code | undefined {
   const address = BARE_ADDRESS.exec(text)?.[1];

@@ -31,18 +31,24 @@ export function createLosses(most = MOST): Losses {
   let all: Loss[] = [];
   /** By input and CPU. */
   const latest: (Event | undefined)[][] = [];
+  /** Mostly that of the event before. */
+  let input = -1;
+  let ofInput: (Event | undefined)[] = [];
   return {
     get all() {
       return all;
     },
     seen(event) {
-      if (event.cpu < 0 || event.cpu >= CPUS) return;
-      latest[event.input] ??= [];
-      latest[event.input]![event.cpu] = event;
+      if (event.input !== input) {
+        input = event.input;
+        ofInput = latest[input] ?? [];
+        latest[input] = ofInput;
+      }
+      if (event.cpu >= 0 && event.cpu < CPUS) ofInput[event.cpu] = event;
     },
-    add(lost, input, after) {
-      const from = lost.cpu === undefined ? after : latest[input]?.[lost.cpu];
-      all.push({ lost, input, after, since: after, from, times: 1 });
+    add(lost, of, after) {
+      const from = lost.cpu === undefined ? after : latest[of]?.[lost.cpu];
+      all.push({ lost, input: of, after, since: after, from, times: 1 });
       if (all.length <= most) return;
       const fewer: Loss[] = [];
       for (let at = 0; at < all.length; at++) {
