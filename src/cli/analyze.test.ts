@@ -53,6 +53,60 @@ describe('exit status', () => {
     }
   });
 
+  describe('3, where no rule could be asked', () => {
+    const header = '# tracer: nop';
+    // Invented: what a tracer prints that was told to record something else.
+    const wakeups: string[] = Array(8).fill(
+      '  <idle>-0       [000] d..2.   162.424581: sched_wakeup: comm=a pid=1 prio=120 target_cpu=000',
+    );
+
+    test.each([
+      ['a header alone', [header, '#']],
+      ['other events', [header, ...wakeups]],
+      ['other events, in the format that was named', [header, ...wakeups], '--format', 'tracefs'],
+    ] as const)('%s', async (_, lines, ...options: readonly string[]) => {
+      const path = capture('unasked', lines);
+      const { stdout, status } = await runCli(['analyze', ...options, path]);
+      expect(status).toBe(3);
+      expect(stdout).not.toContain('Nothing found');
+      expect(stdout).toMatch(/^Nothing could be asked: .* Exit status 3;\n {2}--allow-gaps/m);
+      expect((await runCli(['analyze', '--allow-gaps', path])).status).toBe(0);
+      expect((await runCli(['analyze', '--to', 'ktap', path])).stdout).toMatch(
+        /^ {2}not ok 1 capture # ERROR Nothing could be asked/m,
+      );
+      expect((await runCli(['analyze', '--to', 'junit', path])).stdout).toContain(
+        '<error message="Nothing could',
+      );
+      const sarif = JSON.parse((await runCli(['analyze', '--to', 'sarif', path])).stdout);
+      expect(sarif.runs[0].invocations[0].executionSuccessful).toBe(false);
+      expect(sarif.runs[0].invocations[0].toolExecutionNotifications[0]).toMatchObject({ level: 'error' });
+    });
+
+    test('symbols alone, and a store of them', async () => {
+      const symbols = 'samples/kallsyms/6.1-get-leak.txt';
+      const db = join(folder, 'symbols.db');
+      expect((await runCli(['analyze', '--db', db, symbols])).status).toBe(3);
+      expect((await runCli(['analyze', db])).status).toBe(3);
+    });
+
+    test('but 2 where a format was named that the capture is not in', async () => {
+      const { stdout, stderr, status } = await runCli(['analyze', '--format', 'perf-script', leak]);
+      expect(stdout).toBe('');
+      expect(stderr).toBe(
+        `modlife: no perf-script record in ${leak} (leave out --format to have it recognised)\n`,
+      );
+      expect(status).toBe(2);
+    });
+  });
+
+  test('3 is explained where it comes from damage', async () => {
+    const { stdout, status } = await runCli(['analyze', 'samples/tracefs/6.1-lost-events.txt']);
+    expect(status).toBe(3);
+    expect(stdout.replaceAll('\n  ', ' ')).toContain(
+      'Nothing worse found, but this capture is too damaged to tell: 6,426 events lost, beside 324 events read. Exit status 3; --allow-gaps takes this for an answer.',
+    );
+  });
+
   test('2, with an example, when nothing is piped in and no capture is named', async () => {
     const { stderr, status } = await runCli(['analyze'], { isTTY: true });
     expect(stderr).toBe(

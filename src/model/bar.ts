@@ -4,7 +4,7 @@ import type { Finding, Report, Severity } from './report.ts';
 export interface Bar {
   /** The least severity of a finding that does. */
   readonly failOn: Severity;
-  /** Silence of a damaged capture is taken for an answer. */
+  /** Silence is taken for an answer where it is none: the capture is damaged, or no rule could be asked of it. */
   readonly allowGaps: boolean;
 }
 
@@ -28,6 +28,18 @@ export function isDamaged({ inputs }: Report): boolean {
   return inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
 }
 
+/** Some rule found its events: silence about all of them says nothing of a module. */
+export function wasAsked({ passes }: Report): boolean {
+  return passes.some(({ ran }) => ran);
+}
+
+/** Nothing worse than a note was found, and that is no answer. */
+export function isEmptySilence(report: Report): boolean {
+  return (
+    (isDamaged(report) || !wasAsked(report)) && report.findings.every(({ severity }) => severity === 'note')
+  );
+}
+
 export function provesNothing(report: Report, { allowGaps }: Bar): boolean {
-  return isDamaged(report) && !allowGaps && report.findings.every(({ severity }) => severity === 'note');
+  return !allowGaps && isEmptySilence(report);
 }

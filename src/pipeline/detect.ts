@@ -45,6 +45,17 @@ export function detect(path: string, head: Buffer, format: string | undefined): 
   throw new UserError('unrecognised', `${path}: not a capture this tool knows; looked for ${looked}`);
 }
 
+/** It would have been recognised as what it is read as, inside something else or not. */
+export function isSniffedAs(collector: Collector | BinaryCollector, head: Buffer): boolean {
+  const text = head.toString('latin1', 0, HEAD);
+  const wrapping = recogniseWrapping(text);
+  const named = collectors.find(({ name }) => name === collector.name);
+  return (
+    named?.sniff(text) === true ||
+    (wrapping !== undefined && named?.sniff(unwrapHead(wrapping, text)) === true)
+  );
+}
+
 type Found = Collector | BinaryCollector | { readonly declined: string } | undefined;
 
 function sniff(text: string): Found {

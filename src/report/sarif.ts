@@ -13,11 +13,13 @@ import type {
   ThreadFlowLocation,
 } from 'sarif';
 import type { RuleAnswer } from '../model/answers.ts';
+import { type Bar, provesNothing } from '../model/bar.ts';
 import type { Evidence, Finding, InputSummary, Report, RuleId } from '../model/report.ts';
 import { renderRule } from './explain.ts';
 import { toJson } from './json.ts';
 import { printable } from './printable.ts';
 import { ruleMarkdown } from './rule-markdown.ts';
+import { emptySilence } from './silence.ts';
 import { eventInWords } from './text.ts';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
@@ -26,7 +28,7 @@ const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 const RANK: Readonly<Record<Finding['certainty'], number>> = { observed: 100, predicted: 60, possible: 30 };
 
 /** @param rules every rule there is, in the order of the report's passes */
-export function toSarif(report: Report, rules: readonly RuleAnswer[]): string {
+export function toSarif(report: Report, rules: readonly RuleAnswer[], bar: Bar): string {
   const order = rules.map(({ rule }) => rule);
   const log: Log = {
     $schema: SCHEMA,
@@ -46,7 +48,11 @@ export function toSarif(report: Report, rules: readonly RuleAnswer[]): string {
           },
         },
         invocations: [
-          { executionSuccessful: true, toolExecutionNotifications: notifications(report, order) },
+          {
+            // What the format asks for is whether the tool did its job, whatever it found.
+            executionSuccessful: !provesNothing(report, bar),
+            toolExecutionNotifications: notifications(report, order, bar),
+          },
         ],
         artifacts: report.inputs.map(artifact),
         results: report.findings.map((finding) => result(finding, report.inputs, order)),
@@ -72,13 +78,12 @@ const NOTIFICATIONS = {
   'events-lost': 'the tracer lost events',
   'lines-unreadable': 'lines of the capture could not be read',
   'suppression-idle': 'a suppression has expired or suppresses nothing',
+  'proves-nothing': 'the capture is too damaged, or has too little in it, for silence to mean anything',
 } as const;
 
 /** What was not asked cannot have been answered, and what was lost may have been it. */
-function notifications(
-  { passes, inputs, suppressions = [] }: Report,
-  order: readonly RuleId[],
-): Notification[] {
+function notifications(report: Report, order: readonly RuleId[], bar: Bar): Notification[] {
+  const { passes, inputs, suppressions = [] } = report;
   const notify = (
     id: keyof typeof NOTIFICATIONS,
     level: Notification['level'],
@@ -89,6 +94,7 @@ function notifications(
     message: message(text),
   });
   return [
+    ...(provesNothing(report, bar) ? [notify('proves-nothing', 'error', `${emptySilence(report)}.`)] : []),
     ...passes
       .filter(({ ran }) => !ran)
       .map(({ rule, because = 'its events are absent' }) => ({

@@ -1,5 +1,5 @@
 /** A Report as a person reads it in a terminal: a screen for each finding at most. */
-import { counts } from '../model/bar.ts';
+import { type Bar, counts, isEmptySilence, provesNothing } from '../model/bar.ts';
 import { tellsTime } from '../model/clock.ts';
 import { grouped } from '../model/grouped.ts';
 import type { Evidence, Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
@@ -16,6 +16,7 @@ import {
   wrap,
 } from './layout.ts';
 import { letGoInWords, movedClock } from './reading-notes.ts';
+import { emptySilence } from './silence.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
 const SCREEN = 24;
@@ -25,7 +26,8 @@ const CANDIDATES = 2;
 const MODULES = 8;
 const NOTES = 6;
 
-export function toText(report: Report, style: Style): string {
+/** @param bar where the exit status follows from it */
+export function toText(report: Report, style: Style, bar?: Bar): string {
   const counted = report.findings.filter(counts);
   const loud = counted.filter(({ severity }) => severity !== 'note');
   const notes = counted.filter(({ severity }) => severity === 'note');
@@ -46,7 +48,7 @@ export function toText(report: Report, style: Style): string {
       .filter((finding) => !counts(finding))
       .map((finding) => beside('not counted  ', `${inBrief(finding)} (${whyNotCounted(finding)})`, style))
       .join('\n'),
-    verdict(report, style),
+    verdict(report, style, bar),
   ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
@@ -209,7 +211,14 @@ export function whyNotCounted({ suppressed }: Finding): string {
   return `suppressed${until}: ${suppressed.reason}`;
 }
 
-function verdict(report: Report, style: Style): string {
+function verdict(report: Report, style: Style, bar: Bar | undefined): string {
+  return [found(report), silence(report, bar), letGoInWords(report), notRun(report)]
+    .filter((line) => line !== '')
+    .map((line) => wrap(line, style, '  ', ''))
+    .join('\n');
+}
+
+function found(report: Report): string {
   const { error, warning, note } = report.summary;
   const kinds = [
     ...(error === 0 ? [] : [plural(error, 'error')]),
@@ -218,11 +227,18 @@ function verdict(report: Report, style: Style): string {
   ];
   const uncounted = report.findings.length - error - warning - note;
   const aside = uncounted === 0 ? '' : ` (${uncounted} not counted)`;
-  const found = `${kinds.join(', ') || 'Nothing found'}${aside}.`;
-  return [found, letGoInWords(report), notRun(report)]
-    .filter((line) => line !== '')
-    .map((line) => wrap(line, style, '  ', ''))
-    .join('\n');
+  // Silence that is no answer is told as that alone.
+  if (report.findings.length === 0 && isEmptySilence(report)) return '';
+  return `${kinds.join(', ') || 'Nothing found'}${aside}.`;
+}
+
+function silence(report: Report, bar: Bar | undefined): string {
+  if (!isEmptySilence(report)) return '';
+  const status =
+    bar !== undefined && provesNothing(report, bar)
+      ? ' Exit status 3; --allow-gaps takes this for an answer.'
+      : '';
+  return `${emptySilence(report)}.${status}`;
 }
 
 /** With more of them, why each did not run is for those who ask. */

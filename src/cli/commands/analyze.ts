@@ -35,7 +35,7 @@ export function registerAnalyze(command: Command, run: Run): void {
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )
-    .option('--allow-gaps', 'exit 0, not 3, for a damaged capture without findings')
+    .option('--allow-gaps', 'exit 0, not 3, where finding nothing proves nothing')
     .option('--strict', 'exit 2 when a line could not be read')
     .option('-o, --output <file>', 'write there instead of to stdout');
   addTriageOptions(command)

@@ -1,5 +1,5 @@
 /** The answer in one look: is there a bug, where, what to do, and how far to believe it. */
-import { isDamaged } from '../../model/bar.ts';
+import { isDamaged, wasAsked } from '../../model/bar.ts';
 import { tellsTime } from '../../model/clock.ts';
 import { grouped } from '../../model/grouped.ts';
 import type { Finding, Report } from '../../model/report.ts';
@@ -29,6 +29,7 @@ ${trust(report)}
 function headline(report: Report, loud: readonly Finding[]): Html {
   const { summary } = report;
   if (loud.length === 0) {
+    if (!wasAsked(report)) return html`Nothing could be asked of this capture`;
     if (isDamaged(report)) return html`Nothing found, but this capture is too damaged to tell`;
     return isWeak(report)
       ? html`Nothing found, in a capture that shows only a part`
