@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { reportSchema } from '../model/report.ts';
 import { runCli } from '../testing/run-cli.ts';
@@ -105,6 +106,24 @@ describe('exit status', () => {
     expect(stdout.replaceAll('\n  ', ' ')).toContain(
       'Nothing worse found, but this capture is too damaged to tell: 6,426 events lost, beside 324 events read. Exit status 3; --allow-gaps takes this for an answer.',
     );
+  });
+
+  test('3 for a packed file that is cut off, whose fix is to fetch it again', async () => {
+    const path = join(folder, 'cut.gz');
+    writeFileSync(path, gzipSync(readFileSync(leak)).subarray(0, 3000));
+    const { stdout, status } = await runCli(['analyze', path]);
+    expect(status).toBe(3);
+    expect(stdout.replaceAll('\n  ', ' ')).toMatch(/too damaged to tell: cut off after line 2\d\d/);
+    expect(stdout).not.toContain('lost');
+    expect((await runCli(['analyze', '--to', 'ktap', path])).stdout).toMatch(
+      /not ok 1 capture # ERROR .*cut off after/,
+    );
+    const db = join(folder, 'cut.db');
+    expect((await runCli(['analyze', '--db', db, path])).status).toBe(3);
+    expect((await runCli(['analyze', db])).stdout).toContain('the file is cut off after line');
+    const doctor = (await runCli(['doctor', path])).stdout;
+    expect(doctor).toContain('fetch it again');
+    expect(doctor).not.toContain('buffer');
   });
 
   test('2, with an example, when nothing is piped in and no capture is named', async () => {

@@ -1,5 +1,5 @@
 /** What makes a run fail. */
-import type { Finding, Report, Severity } from './report.ts';
+import type { Finding, InputSummary, Report, Severity } from './report.ts';
 
 export interface Bar {
   /** The least severity of a finding that does. */
@@ -23,9 +23,13 @@ export function isFailure(finding: Finding, { failOn }: Pick<Bar, 'failOn'>): bo
   return counts(finding) && isAsGrave(finding.severity, failOn);
 }
 
-/** A capture of which more lines are broken than read, or more events lost than kept, proves nothing by silence. */
+/** A capture that is cut off, or of which more was lost or broken than read, proves nothing by silence. */
+export function isDamagedInput({ events, bad, lost, reading }: InputSummary): boolean {
+  return reading?.cut !== undefined || bad + lost > events;
+}
+
 export function isDamaged({ inputs }: Report): boolean {
-  return inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
+  return inputs.some(isDamagedInput);
 }
 
 /** Some rule found its events: silence about all of them says nothing of a module. */

@@ -30,6 +30,8 @@ export interface Draft {
   readonly evidence: readonly Evidence[];
   readonly race?: Finding['race'];
   readonly candidates?: Finding['candidates'];
+  /** Where the rule's own is not to the point. */
+  readonly fix?: Finding['fix'] | undefined;
 }
 
 export function makeFinding(draft: Draft): Finding {
@@ -37,7 +39,7 @@ export function makeFinding(draft: Draft): Finding {
   const symbol =
     culprit.symbol ?? (culprit.code === undefined ? undefined : (culprit.code.symbol ?? culprit.code.text));
   const last = draft.evidence.at(-1)!;
-  const { fix } = rules[rule];
+  const { fix = rules[rule].fix } = draft;
   return {
     rule,
     severity: draft.severity,
@@ -118,6 +120,7 @@ export function doubt(
       continue;
     }
     if ((after?.seq ?? 0) >= from.seq && (to === undefined || (since?.seq ?? 0) <= to.seq)) {
+      if (lost.where === 'end') return `the file is cut off after line ${lost.line}`;
       return `${count} were lost${onCpu(lost)} before line ${lost.line}`;
     }
   }

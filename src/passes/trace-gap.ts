@@ -47,10 +47,12 @@ export const traceGap: Pass = {
       end() {
         for (const incarnation of gaps.keys()) tellMore(incarnation);
         // What a store let go of was judged before.
-        const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go');
+        const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go' && lost.where !== 'end');
         const first = losses[0];
         const at = first?.since ?? ledger.incarnations[0]?.first;
         if (first !== undefined && at !== undefined) report(told(losses, first, at));
+        for (const { lost, after } of ledger.losses)
+          if (lost.where === 'end' && after !== undefined) report(cutOff(lost, after));
       },
     };
   },
@@ -101,6 +103,23 @@ function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
     detail: 'No verdict that a lost event could overturn is given as more than possible.',
     culprit: { event: at },
     evidence: [evidence('the event read last before the first loss', at)],
+  });
+}
+
+function cutOff({ line }: Loss['lost'], last: Event): Finding {
+  return makeFinding({
+    rule: 'trace-gap',
+    severity: 'note',
+    certainty: 'observed',
+    incarnation: { module: '*', nth: 0 },
+    title: `the file is cut off after line ${line}`,
+    detail: 'No verdict that the rest of it could overturn is given as more than possible.',
+    culprit: { event: last },
+    evidence: [evidence('the event read last', last)],
+    fix: {
+      text: 'Fetch the file again, or pack it again: it ends before its end.',
+      pattern: 'fetch it again',
+    },
   });
 }
 

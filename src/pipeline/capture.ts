@@ -122,7 +122,7 @@ async function readChunks(
   function tellCut(line: number): void {
     const { cut } = source.progress;
     if (cut === undefined) return;
-    sink.lost({ where: 'before', line });
+    sink.lost({ where: 'end', line });
     sink.facts({ reading: { cut } });
   }
 

@@ -51,6 +51,9 @@ function ranHealth(rule: RuleId, { inputs }: Report, manifests: readonly Manifes
   const reasons = [
     ...planned,
     ...(lost === 0 ? [] : [{ text: 'events were lost, so its verdicts are possible at most' }]),
+    ...(inputs.some(({ reading }) => reading?.cut !== undefined)
+      ? [{ text: 'a file is cut off, so what the rest could overturn is possible at most' }]
+      : []),
   ];
   return { rule, state: reasons.length === 0 ? 'yes' : 'partly', reasons };
 }
@@ -88,9 +91,26 @@ const BUFFER: Readonly<Record<string, string>> = {
   bpftrace: 'BPFTRACE_PERF_RB_PAGES=4096 record.sh …',
 };
 
-function inputTroubles({ path, format, clock, lost, bad, events }: InputSummary): DoctorAnswer['troubles'] {
+function inputTroubles({
+  path,
+  format,
+  clock,
+  lines,
+  lost,
+  bad,
+  events,
+  reading,
+}: InputSummary): DoctorAnswer['troubles'] {
   const buffer = BUFFER[format];
   return [
+    ...(reading?.cut === undefined
+      ? []
+      : [
+          {
+            text: `${path}: cut off after line ${grouped(lines)}: ${reading.cut}`,
+            advice: 'fetch it again, or pack it again',
+          },
+        ]),
     ...(lost === 0
       ? []
       : [

@@ -18,6 +18,7 @@ import type { Evidence, Finding, InputSummary, Report, RuleId } from '../model/r
 import { renderRule } from './explain.ts';
 import { toJson } from './json.ts';
 import { printable } from './printable.ts';
+import { cutOff } from './reading-notes.ts';
 import { ruleMarkdown } from './rule-markdown.ts';
 import { emptySilence } from './silence.ts';
 import { eventInWords } from './text.ts';
@@ -78,6 +79,7 @@ const NOTIFICATIONS = {
   'events-lost': 'the tracer lost events',
   'lines-unreadable': 'lines of the capture could not be read',
   'suppression-idle': 'a suppression has expired or suppresses nothing',
+  'cut-off': 'the file ends before its end',
   'proves-nothing': 'the capture is too damaged, or has too little in it, for silence to mean anything',
 } as const;
 
@@ -104,6 +106,7 @@ function notifications(report: Report, order: readonly RuleId[], bar: Bar): Noti
     ...inputs.flatMap((input, index) => {
       const locations = [{ physicalLocation: { artifactLocation: artifactLocation(input, index) } }];
       return [
+        ...cutOff(input).map((text) => ({ ...notify('cut-off', 'warning', text), locations })),
         ...(input.lost === 0
           ? []
           : [{ ...notify('events-lost', 'warning', `${input.lost} events lost`), locations }]),

@@ -1,7 +1,8 @@
 /** Why finding nothing in a capture does not mean that there is nothing. */
-import { wasAsked } from '../model/bar.ts';
-import type { Report } from '../model/report.ts';
+import { isDamagedInput, wasAsked } from '../model/bar.ts';
+import type { InputSummary, Report } from '../model/report.ts';
 import { plural } from './layout.ts';
+import { cutOff, nameOf } from './reading-notes.ts';
 
 /** @param report of which `isEmptySilence` is true */
 export function emptySilence(report: Report): string {
@@ -11,11 +12,18 @@ export function emptySilence(report: Report): string {
 }
 
 function damage({ inputs }: Report): string {
-  const total = (what: 'bad' | 'lost' | 'events') => inputs.reduce((sum, input) => sum + input[what], 0);
-  const [lost, bad] = [total('lost'), total('bad')];
+  return inputs
+    .filter(isDamagedInput)
+    .map((input) => `${inputs.length === 1 ? '' : `${nameOf(input.path)}: `}${damageOf(input)}`)
+    .join('; ');
+}
+
+function damageOf(input: InputSummary): string {
+  const { events, lost, bad } = input;
   const harm = [
+    ...cutOff(input),
     ...(lost === 0 ? [] : [`${plural(lost, 'event')} lost`]),
     ...(bad === 0 ? [] : [`${plural(bad, 'line')} unreadable`]),
   ];
-  return `${harm.join(' and ')}, beside ${plural(total('events'), 'event')} read`;
+  return `${harm.join(' and ')}, beside ${plural(events, 'event')} read`;
 }

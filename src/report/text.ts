@@ -15,7 +15,7 @@ import {
   span,
   wrap,
 } from './layout.ts';
-import { letGoInWords, movedClock } from './reading-notes.ts';
+import { cutOff, letGoInWords, movedClock } from './reading-notes.ts';
 import { emptySilence } from './silence.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
@@ -60,7 +60,12 @@ function inputLine(input: InputSummary, inputs: readonly InputSummary[], style: 
     input.format,
     ...(input.kernel === undefined ? [] : [`Linux ${input.kernel}`]),
     plural(input.events, 'event'),
-    input.lost === 0 ? 'none lost' : `${grouped(input.lost)} lost`,
+    ...cutOff(input),
+    ...(input.lost > 0
+      ? [`${grouped(input.lost)} lost`]
+      : input.reading?.cut === undefined
+        ? ['none lost']
+        : []),
     ...(input.bad === 0 ? [] : [`${plural(input.bad, 'line')} unreadable`]),
     ...(input.first === null || input.last === null || !tellsTime(input.clock)
       ? []

@@ -39,7 +39,15 @@ export function registerAnalyze(command: Command, run: Run): void {
     .option('--strict', 'exit 2 when a line could not be read')
     .option('-o, --output <file>', 'write there instead of to stdout');
   addTriageOptions(command)
-    .addHelpText('after', '\nExample: modlife analyze --fail-on warning boot.trace')
+    .addHelpText(
+      'after',
+      `
+Status 3: nothing worse than a note was found, but no rule found its events, or
+the capture is damaged: more events lost and lines unreadable than events read,
+or a packed file that is cut off.
+
+Example: modlife analyze --fail-on warning boot.trace`,
+    )
     .action(async (paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');
       const { io } = run;
