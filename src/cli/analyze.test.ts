@@ -222,3 +222,22 @@ test('schema is the JSON Schema of what analyze --json prints', async () => {
   expect(schema.$schema).toContain('json-schema.org');
   expect(schema.required).toEqual(expect.arrayContaining(['findings', 'inputs', 'schema', 'summary']));
 });
+
+describe('who holds it', () => {
+  test('is asked as the text says, where something is held', async () => {
+    const path = join(folder, "it's held.txt");
+    writeFileSync(path, readFileSync('samples/tracefs/6.1-lasting-holder.txt'));
+    const { stdout } = await runCli(['analyze', path]);
+    const quoted = `'${path.replace("'", "'\\''")}'`;
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      `1 held, taken 39 times who holds it: modlife why-busy widget_drv ${quoted}`.replaceAll(/\s+/g, ' '),
+    );
+    const idle = 'samples/tracefs/6.1-lost-events.txt';
+    expect((await runCli(['analyze', idle])).stdout).not.toContain('why-busy');
+  });
+
+  test('is in the note of a refusal', async () => {
+    const { stdout } = await runCli(['analyze', 'samples/tracefs/6.12-lasting-holder-refused.txt']);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/busy-unload: .* Held by misc_open /);
+  });
+});

@@ -16,6 +16,7 @@ import {
   wrap,
 } from './layout.ts';
 import { cutOff, letGoInWords, movedClock } from './reading-notes.ts';
+import { shellWord } from './shell-word.ts';
 import { emptySilence } from './silence.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
@@ -36,7 +37,7 @@ export function toText(report: Report, style: Style, bar?: Bar): string {
       .filter(({ capture, format }) => capture === undefined || format !== 'kallsyms')
       .map((input) => inputLine(input, report.inputs, style))
       .join('\n'),
-    modules(report.modules, style),
+    modules(report, style),
     ...loud.map((finding) => story(finding, report, style)),
     [
       ...notes.slice(0, NOTES).map((finding) => note(finding, report, style)),
@@ -82,20 +83,40 @@ function pathName({ path }: InputSummary, room: number): string {
   return path === '-' ? 'stdin' : clipStart(path, room);
 }
 
-function modules(list: readonly ModuleSummary[], style: Style): string {
+function modules(report: Report, style: Style): string {
+  const list = report.modules;
   // Gets beside puts would not add up: the loader's own put has no get.
   const busiest = [...list].sort((a, b) => b.held - a.held || b.gets + b.puts - (a.gets + a.puts));
   const lines = busiest.slice(0, MODULES).map(({ module, incarnations, gets, held, state }) => {
     const loads = incarnations === 1 ? '' : `, ${incarnations} loads`;
-    const now =
-      held > 0 && state !== 'freed' ? `${state}, ${held} held` : state === 'live' ? 'live, idle' : state;
+    const now = isHeld({ held, state }) ? `${state}, ${held} held` : state === 'live' ? 'live, idle' : state;
     return `  ${clip(module, 24).padEnd(24)} ${now}${loads}, taken ${plural(gets, 'time')}`;
   });
   if (list.length > MODULES) {
     const rest = list.length - MODULES;
     lines.push(paint(`  and ${rest} more (modlife query modules lists all)`, 'dim', style));
   }
+  const asked = refused(report) ?? busiest.find(isHeld)?.module;
+  const capture = captureName(report);
+  if (asked !== undefined && capture !== undefined)
+    lines.push(wrap(`who holds it: modlife why-busy ${shellWord(asked)} ${capture}`, style, '    ', '  '));
   return lines.join('\n');
+}
+
+function isHeld({ held, state }: Pick<ModuleSummary, 'held' | 'state'>): boolean {
+  return held > 0 && state !== 'freed';
+}
+
+function refused({ findings }: Report): string | undefined {
+  return findings.findLast(({ rule }) => rule === 'busy-unload')?.module;
+}
+
+/** To ask about it again; undefined of a live recording, which is no file. */
+function captureName({ inputs }: Report): string | undefined {
+  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
+  const [path = '-'] = paths.size === 1 ? paths : [];
+  if (path === 'live') return undefined;
+  return path === '-' ? 'CAPTURE' : shellWord(path);
 }
 
 /** A finding with its evidence, a screen at most. */
@@ -200,9 +221,11 @@ export function eventInWords({ role, symbol }: Evidence, module: string): string
 
 function note(finding: Finding, report: Report, style: Style): string {
   const doubt = finding.because === undefined ? '' : ` (${finding.because})`;
+  // They are the answer to what a refusal makes one ask.
+  const holders = finding.rule === 'busy-unload' ? `. ${finding.detail}` : '';
   const { ns, input } = finding.at;
   const time = clockTime(ns, report.inputs[input]?.clock ?? 'time');
-  return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}`, style);
+  return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}${holders}`, style);
 }
 
 /** In a line or two. */
@@ -250,14 +273,12 @@ function silence(report: Report, bar: Bar | undefined): string {
 const REASONS = 2;
 
 /** What was not asked cannot have been answered: never "clean". */
-function notRun({ passes, inputs }: Report): string {
-  const idle = passes.filter(({ ran }) => !ran);
+function notRun(report: Report): string {
+  const idle = report.passes.filter(({ ran }) => !ran);
   if (idle.length === 0) return '';
-  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
-  const [path = '-'] = paths.size === 1 ? paths : [];
-  // A live recording is no file; of this machine doctor speaks without one.
-  const of = path === '-' ? ' CAPTURE' : path === 'live' ? '' : ` ${path}`;
-  const doctor = `\`modlife doctor${of}\` says how to record them`;
+  const capture = captureName(report);
+  // Of this machine doctor speaks without a file.
+  const doctor = `\`modlife doctor${capture === undefined ? '' : ` ${capture}`}\` says how to record them`;
   if (idle.length > REASONS)
     return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')}; ${doctor}.`;
   // The reason, without what to record.
