@@ -50,6 +50,14 @@ function ranHealth(rule: RuleId, { inputs }: Report, manifests: readonly Manifes
   const lost = inputs.reduce((sum, input) => sum + input.lost, 0);
   const reasons = [
     ...planned,
+    ...(isLogAlone(inputs)
+      ? [
+          {
+            text: "the kernel's log alone tells of harm, not of what led to it: most verdicts are possible at most",
+            advice: RECORD[rule] ?? CAPTURE,
+          },
+        ]
+      : []),
     ...(lost === 0 ? [] : [{ text: 'events were lost, so its verdicts are possible at most' }]),
     ...(inputs.some(({ reading }) => reading?.cut !== undefined)
       ? [{ text: 'a file is cut off, so what the rest could overturn is possible at most' }]
@@ -64,11 +72,22 @@ function idleHealth(rule: RuleId, because: string, manifests: readonly Manifest[
     .map(({ plan }) => healthByPlan(rule, plan));
   const barred = planned.filter(({ state }) => state === 'no');
   if (barred.length > 0) return { rule, state: 'no', reasons: barred.flatMap(({ reasons }) => reasons) };
-  const [absent = because] = because.split('; ');
+  const [absent = because, record = absent] = because.split('; ');
   if (planned.length > 0) {
     return { rule, state: 'no', reasons: [{ text: `recorded, and did not happen: ${absent}` }] };
   }
-  return { rule, state: 'no', reasons: [{ text: absent, advice: RECORD[rule] ?? CAPTURE }] };
+  return { rule, state: 'no', reasons: [{ text: record, advice: RECORD[rule] ?? CAPTURE }] };
+}
+
+/** It tells of what went wrong, and of little that led there. */
+function isLogAlone(inputs: readonly InputSummary[]): boolean {
+  return (
+    inputs.some(({ format }) => format === 'kernel-log') &&
+    inputs.every(
+      ({ format, reading }) =>
+        format === 'kallsyms' || (format === 'kernel-log' && reading?.dumped === undefined),
+    )
+  );
 }
 
 const CAPTURE = 'modlife capture -- COMMAND';
