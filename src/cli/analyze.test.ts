@@ -241,3 +241,17 @@ describe('who holds it', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/busy-unload: .* Held by misc_open /);
   });
 });
+
+test('a moment after the end is no moment of the capture, also of a query', async () => {
+  const { status, stderr } = await runCli([
+    'query',
+    'holders',
+    '-p',
+    'module=ml_getleak',
+    '-p',
+    'at=99999000000000',
+    leak,
+  ]);
+  expect(stderr).toMatch(/^modlife: at=99999000000000 lies after the last event, at \d+\.\d{6} s\n$/);
+  expect(status).toBe(2);
+});

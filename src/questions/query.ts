@@ -3,6 +3,7 @@ import type { QueriesAnswer, QueryAnswer } from '../model/answers.ts';
 import { UserError } from '../model/errors.ts';
 import { listQueries as namedQueries } from '../store/list-queries.ts';
 import type { QueryResult, Store } from '../store/open-store.ts';
+import { refuseAfterEnd } from './moment.ts';
 
 export function listQueries(): QueriesAnswer {
   return {
@@ -12,7 +13,9 @@ export function listQueries(): QueriesAnswer {
 }
 
 export function askNamed(store: Store, name: string, params: Readonly<Record<string, string>>): QueryAnswer {
-  return { type: 'query', name, ...plain(store.query(name, params)) };
+  const answer: QueryAnswer = { type: 'query', name, ...plain(store.query(name, params)) };
+  if (params.at !== undefined) refuseAfterEnd(Number(params.at), `at=${params.at}`, store.inputs());
+  return answer;
 }
 
 export function askSql(store: Store, sql: string): QueryAnswer {
