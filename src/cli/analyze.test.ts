@@ -238,7 +238,7 @@ describe('who holds it', () => {
 
   test('is in the note of a refusal', async () => {
     const { stdout } = await runCli(['analyze', 'samples/tracefs/6.12-lasting-holder-refused.txt']);
-    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/busy-unload: .* Held by misc_open /);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/busy-unload: .* Held by \S+ through misc_open for /);
   });
 });
 

@@ -87,7 +87,7 @@ test('an rmmod that was refused tells who held it then', async () => {
   );
   expect(answer.verdict).toBe('idle');
   expect(answer.attempts).toMatchObject([{ outcome: 'refused', task: { comm: 'rmmod', pid: 60 } }]);
-  expect(answer.attempts[0]!.text).toContain('misc_open for cat/42');
+  expect(answer.attempts[0]!.text).toContain('cat/42 through misc_open for');
 });
 
 test('names with a dash are those with an underscore; the last load is meant', async () => {
