@@ -158,7 +158,7 @@ describe('lines that cannot be read', () => {
     const path = capture('boot.txt', ['# tracer: nop', '#', ...Array(9).fill(good), ...Array(5).fill(torn)]);
     const { stdout, stderr, status } = await runCli(['analyze', '--strict', path]);
     expect(stderr.split('\n').filter((line) => /^ *~+$/.test(line))).toHaveLength(3);
-    expect(stderr).toContain('modlife: 5 of 16 lines');
+    expect(stderr).toContain('modlife: 5 of 16 lines could not be read\n');
     expect(stdout).toMatch(/5 lines\s+unreadable/);
     expect(status).toBe(2);
   });

@@ -1,6 +1,6 @@
 /** Doctor: which rules can be decided, on a machine or from captures, and what would help with the rest. */
 import type { DoctorAnswer, RuleHealth } from '../model/answers.ts';
-import { grouped } from '../model/grouped.ts';
+import { grouped, plural } from '../model/grouped.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { type InputSummary, type Report, type RuleId, ruleIds } from '../model/report.ts';
 
@@ -134,11 +134,11 @@ function inputTroubles({
       ? []
       : [
           {
-            text: `${path}: ${grouped(lost)} events were lost, beside ${grouped(events)} that were read`,
+            text: `${path}: ${plural(lost, 'event')} ${lost === 1 ? 'was' : 'were'} lost, beside ${grouped(events)} that were read`,
             ...(buffer === undefined ? {} : { advice: buffer }),
           },
         ]),
-    ...(bad === 0 ? [] : [{ text: `${path}: ${bad} lines could not be read` }]),
+    ...(bad === 0 ? [] : [{ text: `${path}: ${plural(bad, 'line')} could not be read` }]),
     ...(clock === 'time' || clock === 'tai' || events === 0
       ? []
       : [

@@ -17,6 +17,7 @@ import { type Bar, provesNothing } from '../model/bar.ts';
 import type { Evidence, Finding, InputSummary, Report, RuleId } from '../model/report.ts';
 import { renderRule } from './explain.ts';
 import { toJson } from './json.ts';
+import { plural } from './layout.ts';
 import { printable } from './printable.ts';
 import { cutOff } from './reading-notes.ts';
 import { ruleMarkdown } from './rule-markdown.ts';
@@ -109,10 +110,15 @@ function notifications(report: Report, order: readonly RuleId[], bar: Bar): Noti
         ...cutOff(input).map((text) => ({ ...notify('cut-off', 'warning', text), locations })),
         ...(input.lost === 0
           ? []
-          : [{ ...notify('events-lost', 'warning', `${input.lost} events lost`), locations }]),
+          : [{ ...notify('events-lost', 'warning', `${plural(input.lost, 'event')} lost`), locations }]),
         ...(input.bad === 0
           ? []
-          : [{ ...notify('lines-unreadable', 'warning', `${input.bad} lines unreadable`), locations }]),
+          : [
+              {
+                ...notify('lines-unreadable', 'warning', `${plural(input.bad, 'line')} unreadable`),
+                locations,
+              },
+            ]),
       ];
     }),
     ...suppressions
@@ -163,7 +169,7 @@ function result(finding: Finding, inputs: readonly InputSummary[], order: readon
     level: severity,
     rank: RANK[certainty],
     message: message(
-      `In ${module}: ${finding.title}. ${finding.detail}${because === undefined ? '' : ` Doubt: ${because}.`}`,
+      `${module === '*' ? '' : `In ${module}: `}${finding.title}. ${finding.detail}${because === undefined ? '' : ` Doubt: ${because}.`}`,
     ),
     locations: [
       {

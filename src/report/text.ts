@@ -123,7 +123,7 @@ function captureName({ inputs }: Report): string | undefined {
 export function story(finding: Finding, report: Report, style: Style): string {
   const ink = finding.severity === 'error' ? 'red' : 'yellow';
   const head = clip(
-    `${finding.severity}  ${finding.rule}  in ${finding.module}`,
+    `${finding.severity}  ${finding.rule}${finding.module === '*' ? '' : `  in ${finding.module}`}`,
     style.width - finding.certainty.length - 2,
   );
   const gap = style.width - head.length - finding.certainty.length;

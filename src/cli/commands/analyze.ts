@@ -61,7 +61,10 @@ Example: modlife analyze --fail-on warning boot.trace`,
       ]);
       for (const path of [output, db]) if (path !== undefined) refuseInput(path, inputs);
       const wanted = await readTriage(options, inputs, io);
-      const report = triage((await read(inputs, { format, db }, io)).report, wanted);
+      const report = triage(
+        (await read(inputs, { format, db, strict: options.strict === true }, io)).report,
+        wanted,
+      );
       io.stderr.write(idleSuppressions(report));
       const isFile = output !== undefined && output !== '-';
       const bar = { failOn: options.failOn, allowGaps: options.allowGaps === true };
