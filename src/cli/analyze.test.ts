@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { reportSchema } from '../model/report.ts';
 import { runCli } from '../testing/run-cli.ts';
@@ -53,6 +54,78 @@ describe('exit status', () => {
     }
   });
 
+  describe('3, where no rule could be asked', () => {
+    const header = '# tracer: nop';
+    // Invented: what a tracer prints that was told to record something else.
+    const wakeups: string[] = Array(8).fill(
+      '  <idle>-0       [000] d..2.   162.424581: sched_wakeup: comm=a pid=1 prio=120 target_cpu=000',
+    );
+
+    test.each([
+      ['a header alone', [header, '#']],
+      ['other events', [header, ...wakeups]],
+      ['other events, in the format that was named', [header, ...wakeups], '--format', 'tracefs'],
+    ] as const)('%s', async (_, lines, ...options: readonly string[]) => {
+      const path = capture('unasked', lines);
+      const { stdout, status } = await runCli(['analyze', ...options, path]);
+      expect(status).toBe(3);
+      expect(stdout).not.toContain('Nothing found');
+      expect(stdout).toMatch(/^Nothing could be asked: .* Exit status 3;\n {2}--allow-gaps/m);
+      expect((await runCli(['analyze', '--allow-gaps', path])).status).toBe(0);
+      expect((await runCli(['analyze', '--to', 'ktap', path])).stdout).toMatch(
+        /^ {2}not ok 1 capture # ERROR Nothing could be asked/m,
+      );
+      expect((await runCli(['analyze', '--to', 'junit', path])).stdout).toContain(
+        '<error message="Nothing could',
+      );
+      const sarif = JSON.parse((await runCli(['analyze', '--to', 'sarif', path])).stdout);
+      expect(sarif.runs[0].invocations[0].executionSuccessful).toBe(false);
+      expect(sarif.runs[0].invocations[0].toolExecutionNotifications[0]).toMatchObject({ level: 'error' });
+    });
+
+    test('symbols alone, and a store of them', async () => {
+      const symbols = 'samples/kallsyms/6.1-get-leak.txt';
+      const db = join(folder, 'symbols.db');
+      expect((await runCli(['analyze', '--db', db, symbols])).status).toBe(3);
+      expect((await runCli(['analyze', db])).status).toBe(3);
+    });
+
+    test('but 2 where a format was named that the capture is not in', async () => {
+      const { stdout, stderr, status } = await runCli(['analyze', '--format', 'perf-script', leak]);
+      expect(stdout).toBe('');
+      expect(stderr).toBe(
+        `modlife: no perf-script record in ${leak} (leave out --format to have it recognised)\n`,
+      );
+      expect(status).toBe(2);
+    });
+  });
+
+  test('3 is explained where it comes from damage', async () => {
+    const { stdout, status } = await runCli(['analyze', 'samples/tracefs/6.1-lost-events.txt']);
+    expect(status).toBe(3);
+    expect(stdout.replaceAll('\n  ', ' ')).toContain(
+      'Nothing worse found, but this capture is too damaged to tell: 6,426 events lost, beside 324 events read. Exit status 3; --allow-gaps takes this for an answer.',
+    );
+  });
+
+  test('3 for a packed file that is cut off, whose fix is to fetch it again', async () => {
+    const path = join(folder, 'cut.gz');
+    writeFileSync(path, gzipSync(readFileSync(leak)).subarray(0, 3000));
+    const { stdout, status } = await runCli(['analyze', path]);
+    expect(status).toBe(3);
+    expect(stdout.replaceAll('\n  ', ' ')).toMatch(/too damaged to tell: cut off after line 2\d\d/);
+    expect(stdout).not.toContain('lost');
+    expect((await runCli(['analyze', '--to', 'ktap', path])).stdout).toMatch(
+      /not ok 1 capture # ERROR .*cut off after/,
+    );
+    const db = join(folder, 'cut.db');
+    expect((await runCli(['analyze', '--db', db, path])).status).toBe(3);
+    expect((await runCli(['analyze', db])).stdout).toContain('the file is cut off after line');
+    const doctor = (await runCli(['doctor', path])).stdout;
+    expect(doctor).toContain('fetch it again');
+    expect(doctor).not.toContain('buffer');
+  });
+
   test('2, with an example, when nothing is piped in and no capture is named', async () => {
     const { stderr, status } = await runCli(['analyze'], { isTTY: true });
     expect(stderr).toBe(
@@ -85,7 +158,7 @@ describe('lines that cannot be read', () => {
     const path = capture('boot.txt', ['# tracer: nop', '#', ...Array(9).fill(good), ...Array(5).fill(torn)]);
     const { stdout, stderr, status } = await runCli(['analyze', '--strict', path]);
     expect(stderr.split('\n').filter((line) => /^ *~+$/.test(line))).toHaveLength(3);
-    expect(stderr).toContain('modlife: 5 of 16 lines');
+    expect(stderr).toContain('modlife: 5 of 16 lines could not be read\n');
     expect(stdout).toMatch(/5 lines\s+unreadable/);
     expect(status).toBe(2);
   });
@@ -148,4 +221,37 @@ test('schema is the JSON Schema of what analyze --json prints', async () => {
   const schema = JSON.parse((await runCli(['schema'])).stdout);
   expect(schema.$schema).toContain('json-schema.org');
   expect(schema.required).toEqual(expect.arrayContaining(['findings', 'inputs', 'schema', 'summary']));
+});
+
+describe('who holds it', () => {
+  test('is asked as the text says, where something is held', async () => {
+    const path = join(folder, "it's held.txt");
+    writeFileSync(path, readFileSync('samples/tracefs/6.1-lasting-holder.txt'));
+    const { stdout } = await runCli(['analyze', path]);
+    const quoted = `'${path.replace("'", "'\\''")}'`;
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      `1 held, taken 39 times who holds it: modlife why-busy widget_drv ${quoted}`.replaceAll(/\s+/g, ' '),
+    );
+    const idle = 'samples/tracefs/6.1-lost-events.txt';
+    expect((await runCli(['analyze', idle])).stdout).not.toContain('why-busy');
+  });
+
+  test('is in the note of a refusal', async () => {
+    const { stdout } = await runCli(['analyze', 'samples/tracefs/6.12-lasting-holder-refused.txt']);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/busy-unload: .* Held by \S+ through misc_open for /);
+  });
+});
+
+test('a moment after the end is no moment of the capture, also of a query', async () => {
+  const { status, stderr } = await runCli([
+    'query',
+    'holders',
+    '-p',
+    'module=ml_getleak',
+    '-p',
+    'at=99999000000000',
+    leak,
+  ]);
+  expect(stderr).toMatch(/^modlife: at=99999000000000 lies after the last event, at \d+\.\d{6} s\n$/);
+  expect(status).toBe(2);
 });

@@ -2,6 +2,7 @@
 import type { Command, Option } from 'commander';
 import { UserError } from '../model/errors.ts';
 import { ruleNames } from '../questions/explain.ts';
+import { shellQuoted } from '../report/shell-word.ts';
 import { listQueries } from '../store/list-queries.ts';
 
 interface Word {
@@ -71,11 +72,6 @@ function firstOf(command: string): Word[] {
   }
 }
 
-/** Single quotes are the one kind in which no shell finds anything to expand. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 function names({ options }: Verb): string[] {
   return options.flatMap(({ text, short }) => (short === undefined ? [text] : [text, short]));
 }
@@ -89,7 +85,7 @@ function bash(verbs: readonly Verb[]): string {
           ? 'compopt -o default; return'
           : value === 'any'
             ? 'return'
-            : `COMPREPLY=($(compgen -W ${quote(value.join(' '))} -- "$cur")); return`;
+            : `COMPREPLY=($(compgen -W ${shellQuoted(value.join(' '))} -- "$cur")); return`;
       return [`        ${[text, ...(short === undefined ? [] : [short])].join('|')}) ${reply} ;;`];
     });
     const words = [...names(verb), '--help'].join(' ');
@@ -97,11 +93,11 @@ function bash(verbs: readonly Verb[]): string {
     return [
       `    ${verb.text})`,
       ...(values.length === 0 ? [] : ['      case "$prev" in', ...values, '      esac']),
-      `      if [[ $cur == -?* ]]; then COMPREPLY=($(compgen -W ${quote(words)} -- "$cur")); return; fi`,
+      `      if [[ $cur == -?* ]]; then COMPREPLY=($(compgen -W ${shellQuoted(words)} -- "$cur")); return; fi`,
       ...(first === ''
         ? []
         : [
-            `      if ((COMP_CWORD == 2)); then COMPREPLY=($(compgen -W ${quote(first)} -- "$cur")); return; fi`,
+            `      if ((COMP_CWORD == 2)); then COMPREPLY=($(compgen -W ${shellQuoted(first)} -- "$cur")); return; fi`,
           ]),
       ...(verb.files ? ['      compopt -o default'] : []),
       '      ;;',
@@ -112,7 +108,7 @@ _modlife() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W ${quote([...verbs.map(({ text }) => text), '--help', '--version'].join(' '))} -- "$cur"))
+    COMPREPLY=($(compgen -W ${shellQuoted([...verbs.map(({ text }) => text), '--help', '--version'].join(' '))} -- "$cur"))
     return
   fi
   case "\${COMP_WORDS[1]}" in
@@ -126,7 +122,8 @@ complete -F _modlife modlife
 function zsh(verbs: readonly Verb[]): string {
   // _arguments reads brackets and colons as its own syntax.
   const plain = (text: string) => text.replace(/[[\]:\\]/g, (character) => `\\${character}`);
-  const described = ({ text, help }: Word) => quote(help === '' ? text : `${plain(text)}:${plain(help)}`);
+  const described = ({ text, help }: Word) =>
+    shellQuoted(help === '' ? text : `${plain(text)}:${plain(help)}`);
   const cases = verbs.map((verb) => {
     const options = verb.options.map(({ text, short, help, value }) => {
       const action =
@@ -137,12 +134,14 @@ function zsh(verbs: readonly Verb[]): string {
             : value === 'any'
               ? ':value: '
               : `:value:(${value.join(' ')})`;
-      const spec = quote(`[${plain(help)}]${action}`);
-      return short === undefined ? quote(text) + spec : `{${short},${text}}${spec}`;
+      const spec = shellQuoted(`[${plain(help)}]${action}`);
+      return short === undefined ? shellQuoted(text) + spec : `{${short},${text}}${spec}`;
     });
     const first =
-      verb.first.length === 0 ? [] : [quote(`1:name:(${verb.first.map(({ text }) => text).join(' ')})`)];
-    const specs = [...options, ...first, ...(verb.files ? [quote('*:capture:_files')] : [])];
+      verb.first.length === 0
+        ? []
+        : [shellQuoted(`1:name:(${verb.first.map(({ text }) => text).join(' ')})`)];
+    const specs = [...options, ...first, ...(verb.files ? [shellQuoted('*:capture:_files')] : [])];
     return `    ${verb.text})\n      _arguments \\\n        ${specs.join(' \\\n        ')}\n      ;;`;
   });
   return `#compdef modlife

@@ -12,7 +12,8 @@ export const EXIT_MEANS: Readonly<Record<keyof typeof EXIT, string>> = {
   clean: 'nothing was found at or above --fail-on (default error), or what was asked is answered',
   findings: 'analyze, tail, diff and ci: findings at or above --fail-on',
   cannot: 'it could not do the job: usage, input that cannot be read, output that cannot be written',
-  damaged: 'the capture is too damaged to prove anything by silence, and nothing was found',
+  damaged:
+    'nothing was found, and that proves nothing: no rule could be asked, or the capture is too damaged',
   bug: 'a bug in modlife, told with its stack',
 };
 

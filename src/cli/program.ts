@@ -159,7 +159,8 @@ async function createProgram(run: Run, argv: readonly string[]): Promise<Command
 A CAPTURE is what tracefs, trace-cmd report, perf script or bpftrace printed, or
 a store that \`analyze --db\` kept; - is stdin. Each command has its own --help.
 
-Exit status: 0 nothing found, 1 findings, 2 could not do it, 3 capture damaged.`,
+Exit status: 0 nothing found, 1 findings, 2 could not do it,
+3 nothing found, which proves nothing: no rule could be asked, or damage.`,
   );
   return program;
 }

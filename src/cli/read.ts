@@ -4,7 +4,16 @@ import type { InputSummary } from '../model/report.ts';
 import type { Analysis, AnalyzeOptions } from '../pipeline/analyze.ts';
 import type { Io } from './io.ts';
 
-export async function read(paths: readonly string[], options: AnalyzeOptions, io: Io): Promise<Analysis> {
+interface ReadOptions extends AnalyzeOptions {
+  /** Whether --strict was given, where there is such an option. */
+  readonly strict?: boolean;
+}
+
+export async function read(
+  paths: readonly string[],
+  { strict, ...options }: ReadOptions,
+  io: Io,
+): Promise<Analysis> {
   const [{ analyze }, { createProgress }] = await Promise.all([
     import('../pipeline/analyze.ts'),
     import('./progress.ts'),
@@ -16,7 +25,7 @@ export async function read(paths: readonly string[], options: AnalyzeOptions, io
   } finally {
     progress.erase();
   }
-  await tellReading(analysis.report.inputs, analysis.bad, io);
+  await tellReading(analysis.report.inputs, analysis.bad, io, strict);
   return analysis;
 }
 
@@ -25,6 +34,7 @@ export async function tellReading(
   inputs: readonly InputSummary[],
   bad: readonly (readonly Bad[])[],
   io: Io,
+  strict?: boolean,
 ): Promise<void> {
   const [{ badLines }, { readingNotes }] = await Promise.all([
     import('../report/bad-lines.ts'),
@@ -32,5 +42,5 @@ export async function tellReading(
   ]);
   const width = io.stderr.isTTY === true ? Math.min(120, io.stderr.columns || 80) : 80;
   io.stderr.write(readingNotes(inputs));
-  io.stderr.write(badLines(inputs, bad, width));
+  io.stderr.write(badLines(inputs, bad, width, strict));
 }

@@ -14,7 +14,7 @@ export async function formatReport(
 ): Promise<string> {
   switch (format) {
     case 'text':
-      return (await import('../report/text.ts')).toText(report, style);
+      return (await import('../report/text.ts')).toText(report, style, bar);
     case 'json':
       return (await import('../report/json.ts')).toJson(report);
     case 'sarif': {
@@ -22,7 +22,7 @@ export async function formatReport(
         import('../report/sarif.ts'),
         import('../questions/explain.ts'),
       ]);
-      return toSarif(report, ruleNames().map(explainRule));
+      return toSarif(report, ruleNames().map(explainRule), bar);
     }
     case 'junit':
       return (await import('../report/junit.ts')).toJunit(report, bar);

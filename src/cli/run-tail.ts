@@ -1,7 +1,7 @@
 /** `tail` from its options to its exit status: joins the source, what tells of it, and how it ends. */
 import { realpathSync } from 'node:fs';
 import { createFlightRecorder } from '../capture/flight-recorder.ts';
-import { counts, isFailure } from '../model/bar.ts';
+import { counts, isDamaged, isFailure } from '../model/bar.ts';
 import type { Report, Severity } from '../model/report.ts';
 import type { TailLine } from '../model/tail-lines.ts';
 import type { LiveKeeper } from '../pipeline/keep-live.ts';
@@ -156,7 +156,9 @@ export async function runTail(command: TailCommand, io: Io): Promise<number> {
   await tellReading(report.inputs, following.reader.bad, io);
   io.stderr.write(idleSuppressions(report));
   for (const trouble of troubles) io.stderr.write(trouble);
-  return failed ? EXIT.findings : statusOf(report, { failOn: failOn ?? 'error', allowGaps: false });
+  // What no rule could be asked of may be yet to come: only damage makes it no answer.
+  const bar = { failOn: failOn ?? 'error', allowGaps: !isDamaged(report) } as const;
+  return failed ? EXIT.findings : statusOf(report, bar);
 }
 
 /** Loaded when needed: SQLite is native code. */

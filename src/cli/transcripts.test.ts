@@ -72,7 +72,7 @@ const sessions: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['holders', '--at', '1', 'ml_getleak', leak],
     ['holders', '--at', '90', 'ml_reg', tracefs('6.1-put-after-failed-get')],
     ['holders', 'ml_reg', tracefs('6.1-put-after-failed-get')],
-    ['holders', '--at', '20000000000', 'ml_clean', tracefs('6.1-options/clock-counter')],
+    ['holders', '--at', '15', 'ml_clean', tracefs('6.1-options/clock-counter')],
   ],
   'why-busy': [
     ['why-busy', 'ml_getleak', leak],

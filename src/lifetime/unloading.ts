@@ -49,6 +49,13 @@ export const RETURNED = 512;
 /** Without system call events an unload is over when this much time has passed since the free. */
 const SETTLED_NS = 2e9;
 
+const EWOULDBLOCK = -11;
+
+/** Refused because references are out: for -EBUSY it is not live or cannot be unloaded, for -ENOENT there is none. */
+export function isInUse({ ret }: SyscallExitEvent): boolean {
+  return ret === EWOULDBLOCK;
+}
+
 /** `rmmod -f`, as far as the system call was seen. */
 export function isForced({ enter }: Unload): boolean {
   return enter?.flags !== undefined && (enter.flags & O_TRUNC) !== 0;

@@ -1,10 +1,10 @@
 /** What makes a run fail. */
-import type { Finding, Report, Severity } from './report.ts';
+import type { Finding, InputSummary, Report, Severity } from './report.ts';
 
 export interface Bar {
   /** The least severity of a finding that does. */
   readonly failOn: Severity;
-  /** Silence of a damaged capture is taken for an answer. */
+  /** Silence is taken for an answer where it is none: the capture is damaged, or no rule could be asked of it. */
   readonly allowGaps: boolean;
 }
 
@@ -23,11 +23,28 @@ export function isFailure(finding: Finding, { failOn }: Pick<Bar, 'failOn'>): bo
   return counts(finding) && isAsGrave(finding.severity, failOn);
 }
 
-/** A capture of which more lines are broken than read, or more events lost than kept, proves nothing by silence. */
+/** A capture that is cut off, or of which more was lost or broken than read, proves nothing by silence. */
+export function isDamagedInput({ events, bad, lost, reading }: InputSummary): boolean {
+  return reading?.cut !== undefined || bad + lost > events;
+}
+
 export function isDamaged({ inputs }: Report): boolean {
-  return inputs.some(({ events, bad, lost }) => bad + lost > events && bad + lost > 0);
+  return inputs.some(isDamagedInput);
+}
+
+/** Some rule found its events, or what was recorded is known, so that they would have been there: else silence says
+ *  nothing of a module. */
+export function wasAsked({ passes, inputs }: Report): boolean {
+  return passes.some(({ ran }) => ran) || inputs.some(({ capture }) => capture !== undefined);
+}
+
+/** Nothing worse than a note was found, and that is no answer. */
+export function isEmptySilence(report: Report): boolean {
+  return (
+    (isDamaged(report) || !wasAsked(report)) && report.findings.every(({ severity }) => severity === 'note')
+  );
 }
 
 export function provesNothing(report: Report, { allowGaps }: Bar): boolean {
-  return isDamaged(report) && !allowGaps && report.findings.every(({ severity }) => severity === 'note');
+  return !allowGaps && isEmptySilence(report);
 }

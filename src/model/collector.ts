@@ -8,8 +8,8 @@ export interface Lost {
   readonly cpu?: number;
   /** `before`: somewhere between the previous record of that CPU and this line. `anywhere`: the tracer counts
    *  losses without placing them (bpftrace's ring buffer, perf). `head`: the oldest records were overwritten.
-   *  `let-go`: a store has the oldest no more, and the line is 0. */
-  readonly where: 'before' | 'anywhere' | 'head' | 'let-go';
+   *  `end`: the file is cut off after this line. `let-go`: a store has the oldest no more, and the line is 0. */
+  readonly where: 'before' | 'anywhere' | 'head' | 'end' | 'let-go';
   readonly line: number;
 }
 

@@ -7,6 +7,7 @@ import type { Finding } from '../model/report.ts';
 import type { Crash } from './crash.ts';
 import type { Freed } from './in-flight.ts';
 import { doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
+import { fixOf } from './text-in-use-fix.ts';
 import { inOrder, unloadStory } from './unload-story.ts';
 
 /** @param harm the crash in the module's memory, or the callback seen running after the free */
@@ -56,6 +57,7 @@ function callbacksLeft(ledger: Ledger, freed: Freed, harm?: Crash | DeferredEven
       ...(late === undefined ? [] : [`One ran ${duration(late.ts - free.ts)} after the text was gone.`]),
     ].join(' '),
     culprit: { code: first.fn, event: first.armed },
+    fix: fixOf('an RCU callback'),
     evidence: inOrder(
       unloadStory(freed),
       [evidence('an RCU callback is given', first.armed, first.fn)],

@@ -31,6 +31,8 @@ export interface Draft {
   readonly evidence: readonly Evidence[];
   readonly race?: Finding['race'];
   readonly candidates?: Finding['candidates'];
+  /** Where the rule's own is not to the point. */
+  readonly fix?: Finding['fix'] | undefined;
 }
 
 export function makeFinding(draft: Draft): Finding {
@@ -38,7 +40,7 @@ export function makeFinding(draft: Draft): Finding {
   const symbol =
     culprit.symbol ?? (culprit.code === undefined ? undefined : (culprit.code.symbol ?? culprit.code.text));
   const last = draft.evidence.at(-1)!;
-  const { fix } = rules[rule];
+  const { fix = rules[rule].fix } = draft;
   return {
     rule,
     severity: draft.severity,
@@ -141,6 +143,7 @@ export function doubted(finding: Finding, { lost, from }: Loss): Finding | undef
 }
 
 function reason(lost: Lost): string {
+  if (lost.where === 'end') return `the file is cut off after line ${lost.line}`;
   return lost.where === 'anywhere'
     ? `the tracer lost ${countOf(lost)} and does not say where`
     : `${countOf(lost)} were lost${onCpu(lost)} before line ${lost.line}`;

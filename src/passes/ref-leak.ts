@@ -5,6 +5,7 @@ import type { GoneTaker } from '../lifetime/gone-text.ts';
 import type { Ledger } from '../lifetime/ledger.ts';
 import { type Reference, type TakingSite, usualHold } from '../lifetime/references.ts';
 import { placeName } from '../lifetime/sites.ts';
+import { isInUse } from '../lifetime/unloading.ts';
 import type { Evidence, Finding } from '../model/report.ts';
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -44,7 +45,11 @@ export const refLeak: Pass = {
   start(ledger, report) {
     const refused: Unload[] = [];
     return {
-      on: { 'unload-refused': ({ unload }) => refused.push(unload) },
+      on: {
+        'unload-refused'({ unload, exit }) {
+          if (isInUse(exit)) refused.push(unload);
+        },
+      },
       end() {
         for (const incarnation of ledger.incarnations) {
           if (incarnation.state === 'freed') continue;

@@ -22,6 +22,7 @@ import {
 import { callName, doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
 import { releaseSign } from './release-method.ts';
+import { fixOf, fixOfCall, fixOfDeferred } from './text-in-use-fix.ts';
 import { inOrder, unloadStory } from './unload-story.ts';
 
 export const releaseAfterExit: Pass = {
@@ -196,6 +197,7 @@ function stillRunning(
     title: `${callName(call)} was still running in ${who(call.entry)} when ${who(free)} freed ${incarnation.module}`,
     detail: `Entered ${duration(free.ts - call.entry.ts)} before the free.${waited} ${outlived}`,
     culprit: { code: codeOf(call, incarnation.module), symbol: call.name, event: call.entry },
+    fix: rule === 'text-in-use' ? fixOfCall(call) : undefined,
     evidence: inOrder(unloadStory(freed), [
       evidence(`${callName(call)} enters`, call.entry),
       ...(call.returned === undefined
@@ -322,6 +324,7 @@ function pending(
           ]),
     ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },
+    fix: fixOfDeferred(claim.armed.kind),
     evidence: inOrder(unloadStory(freed), [
       ...(isArmed ? [evidence(`${what} is armed`, claim.armed, claim.fn)] : []),
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
@@ -363,6 +366,7 @@ function filesOpen(ledger: Ledger, freed: Freed, files: readonly Call[]): Findin
     title: `${files.length === 1 ? 'a file' : `${files.length} files`} opened with ${callName(file)} may have been open when ${incarnation.module} was freed`,
     detail: `${who(file.entry)} opened it ${duration(unload.free!.ts - file.entry.ts)} before the free; no reference was held for it and no close was seen.`,
     culprit: { code: file.entry.fn, symbol: file.name, event: file.entry },
+    fix: fixOf('a file'),
     evidence: inOrder(unloadStory(freed), [evidence(`${callName(file)} enters`, file.entry)]),
   });
 }

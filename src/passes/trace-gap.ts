@@ -2,6 +2,7 @@ import type { Incarnation } from '../lifetime/changes.ts';
 import type { Gap } from '../lifetime/count.ts';
 import type { Loss } from '../lifetime/losses.ts';
 import type { Event } from '../model/event.ts';
+import { plural } from '../model/grouped.ts';
 import type { Finding } from '../model/report.ts';
 import { evidence, makeFinding, onCpu } from './make-finding.ts';
 import type { Pass } from './pass.ts';
@@ -47,10 +48,12 @@ export const traceGap: Pass = {
       end() {
         for (const incarnation of gaps.keys()) tellMore(incarnation);
         // What a store let go of was judged before.
-        const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go');
+        const losses = ledger.losses.filter(({ lost }) => lost.where !== 'let-go' && lost.where !== 'end');
         const first = losses[0];
         const at = first?.since ?? ledger.incarnations[0]?.first;
         if (first !== undefined && at !== undefined) report(told(losses, first, at));
+        for (const { lost, after } of ledger.losses)
+          if (lost.where === 'end' && after !== undefined) report(cutOff(lost, after));
       },
     };
   },
@@ -89,7 +92,7 @@ function andMore(incarnation: Incarnation, { more, last }: Gaps): Finding {
 function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
   const known = losses.reduce((sum, { lost }) => sum + (lost.count ?? 0), 0);
   const uncounted = losses.some(({ lost }) => lost.count === undefined);
-  const count = known === 0 ? 'events' : `${uncounted ? 'at least ' : ''}${known} events`;
+  const count = known === 0 ? 'events' : `${uncounted ? 'at least ' : ''}${plural(known, 'event')}`;
   const times = losses.reduce((sum, loss) => sum + loss.times, 0);
   const again = times === 1 ? '' : ` and at ${times - 1} other places`;
   return makeFinding({
@@ -97,10 +100,27 @@ function told(losses: readonly Loss[], first: Loss, at: Event): Finding {
     severity: 'note',
     certainty: 'observed',
     incarnation: { module: '*', nth: 0 },
-    title: `${count} were lost: ${placeOf(first.lost)}${again}`,
+    title: `${count} ${known === 1 ? 'was' : 'were'} lost: ${placeOf(first.lost)}${again}`,
     detail: 'No verdict that a lost event could overturn is given as more than possible.',
     culprit: { event: at },
     evidence: [evidence('the event read last before the first loss', at)],
+  });
+}
+
+function cutOff({ line }: Loss['lost'], last: Event): Finding {
+  return makeFinding({
+    rule: 'trace-gap',
+    severity: 'note',
+    certainty: 'observed',
+    incarnation: { module: '*', nth: 0 },
+    title: `the file is cut off after line ${line}`,
+    detail: 'No verdict that the rest of it could overturn is given as more than possible.',
+    culprit: { event: last },
+    evidence: [evidence('the event read last', last)],
+    fix: {
+      text: 'Fetch the file again, or pack it again: it ends before its end.',
+      pattern: 'fetch it again',
+    },
   });
 }
 

@@ -1,12 +1,13 @@
 /** Unloads that met references: text freed under holders, and rmmod refused because of them. */
 import type { Incarnation } from '../lifetime/changes.ts';
+import type { Reference } from '../lifetime/references.ts';
 import { placeName } from '../lifetime/sites.ts';
-import { isForced } from '../lifetime/unloading.ts';
+import { isForced, isInUse } from '../lifetime/unloading.ts';
+import type { SyscallExitEvent } from '../model/event.ts';
+import { grouped } from '../model/grouped.ts';
+import type { Finding } from '../model/report.ts';
 import { doubt, duration, evidence, makeFinding, who } from './make-finding.ts';
 import type { Pass } from './pass.ts';
-
-const EWOULDBLOCK = -11;
-const EBUSY = -16;
 
 export const forcedUnload: Pass = {
   rule: 'forced-unload',
@@ -39,7 +40,7 @@ export const forcedUnload: Pass = {
               overturnedBy: forced ? undefined : usersAtFree,
               incarnation,
               title: `${incarnation.module} was freed while ${usersAtFree} reference${usersAtFree === 1 ? ' was' : 's were'} out`,
-              detail: `${who(unload.free!)} freed it${forced ? ' by force (O_TRUNC)' : ''}${holder === undefined ? '' : ` although ${placeName(holder.taker)} held it for ${who(holder.get)} since ${duration(unload.free!.ts - holder.get.ts)}`}.`,
+              detail: `${who(unload.free!)} freed it${forced ? ' by force (O_TRUNC)' : ''}${holder === undefined ? '' : ` although ${holderName(holder)} held it for ${duration(unload.free!.ts - holder.get.ts)}`}.`,
               culprit: { code: holder?.taker, event: holder?.get ?? unload.free! },
               evidence: [
                 ...outstanding.slice(0, 4).map((held) => evidence('takes a reference', held.get, held.taker)),
@@ -56,42 +57,63 @@ export const forcedUnload: Pass = {
   },
 };
 
+/** Refusals of a load that had the same to tell. */
+interface Again {
+  times: number;
+  exit: SyscallExitEvent;
+  /** Why it may have been another module. */
+  readonly unsure: string | undefined;
+}
+
 export const busyUnload: Pass = {
   rule: 'busy-unload',
   needs: ['syscall_exit'],
   record: 'events/syscalls/sys_enter_delete_module and sys_exit_delete_module',
   start(ledger, report) {
+    /** By the place that its oldest reference was taken at; a script may try very many times. */
+    const told = new Map<Incarnation, Map<string, Again>>();
+
+    function tellAgain(incarnation: Incarnation): void {
+      for (const [place, again] of told.get(incarnation) ?? [])
+        if (again.times > 0) report(refusedAgain(incarnation, place, again));
+      told.delete(incarnation);
+    }
+
     return {
       on: {
+        forgotten: ({ incarnation }) => tellAgain(incarnation),
         'unload-refused'({ unload, exit }) {
-          if (exit.ret !== EWOULDBLOCK && exit.ret !== EBUSY) return;
+          if (!isInUse(exit)) return;
           const held = ledger.incarnations.filter(
             ({ state, count }) => (state === 'live' || state === 'coming') && count.users > 0,
           );
           const incarnation = unload.incarnation ?? mostLikely(held);
           if (incarnation === undefined) return;
           const holders = incarnation.references.open();
+          const places = told.get(incarnation) ?? new Map<string, Again>();
+          told.set(incarnation, places);
+          const place = holders[0] === undefined ? '' : placeName(holders[0].taker);
+          const before = places.get(place);
+          if (before !== undefined) {
+            before.times++;
+            before.exit = exit;
+            return;
+          }
+          const unsure =
+            unload.incarnation === undefined
+              ? `the system call does not tell the name; ${held.length === 1 ? 'this is the only module in use' : `of ${held.length} modules in use this was loaded last`}`
+              : undefined;
+          places.set(place, { times: 0, exit, unsure });
+          const { users } = incarnation.count;
           report(
             makeFinding({
               rule: 'busy-unload',
               severity: 'note',
-              certainty: unload.incarnation === undefined ? 'possible' : 'observed',
-              because:
-                unload.incarnation === undefined
-                  ? `the system call does not tell the name; ${held.length === 1 ? 'this is the only module in use' : `of ${held.length} modules in use this was loaded last`}`
-                  : undefined,
+              certainty: unsure === undefined ? 'observed' : 'possible',
+              because: unsure,
               incarnation,
-              title: `${who(exit)} could not unload ${incarnation.module}: ${incarnation.count.users} reference${incarnation.count.users === 1 ? '' : 's'} out`,
-              detail:
-                holders.length === 0
-                  ? 'They were taken before the capture began.'
-                  : `Held by ${holders
-                      .slice(0, 3)
-                      .map(
-                        (held) =>
-                          `${placeName(held.taker)} for ${who(held.get)} since ${duration(exit.ts - held.get.ts)}`,
-                      )
-                      .join(', ')}${holders.length > 3 ? ` and ${holders.length - 3} more` : ''}.`,
+              title: `${who(exit)} could not unload ${incarnation.module}: ${users > 0 ? `${users} reference${users === 1 ? '' : 's'} out` : 'its holder was not recorded'}`,
+              detail: heldBy(incarnation, exit),
               culprit: { code: holders[0]?.taker, event: holders[0]?.get ?? exit },
               evidence: [
                 ...holders.slice(0, 4).map((held) => evidence('takes a reference', held.get, held.taker)),
@@ -101,9 +123,42 @@ export const busyUnload: Pass = {
           );
         },
       },
+      end() {
+        for (const incarnation of [...told.keys()]) tellAgain(incarnation);
+      },
     };
   },
 };
+
+function heldBy(incarnation: Incarnation, exit: SyscallExitEvent): string {
+  const holders = incarnation.references.open();
+  if (holders.length === 0)
+    return incarnation.load === undefined
+      ? 'They were taken before the capture began.'
+      : 'No reference of this load was seen that was out.';
+  const few = holders.slice(0, 3).map((held) => `${holderName(held)} for ${duration(exit.ts - held.get.ts)}`);
+  const more = holders.length > few.length ? ` and ${holders.length - few.length} more` : '';
+  return `Held by ${few.join(', ')}${more}.`;
+}
+
+function refusedAgain(incarnation: Incarnation, place: string, { times, exit, unsure }: Again): Finding {
+  return makeFinding({
+    rule: 'busy-unload',
+    severity: 'note',
+    certainty: unsure === undefined ? 'observed' : 'possible',
+    because: unsure,
+    incarnation,
+    title: `${incarnation.module} could not be unloaded ${grouped(times)} more time${times === 1 ? '' : 's'}, the last by ${who(exit)}`,
+    detail: `${times === 1 ? 'Once more' : `The last of ${grouped(times)} more times`}, ${place === '' ? 'its holder was not recorded' : `held by what ${place} took, as before`}.`,
+    culprit: { symbol: place === '' ? undefined : place, event: exit },
+    evidence: [evidence(`delete_module returns ${exit.ret}`, exit)],
+  });
+}
+
+/** The task, and the function that took it. */
+function holderName({ get, taker }: Reference): string {
+  return `${who(get)} through ${placeName(taker)}`;
+}
 
 /** Of several that are in use: who unloads in a capture has mostly loaded in it, too. */
 function mostLikely(held: readonly Incarnation[]): Incarnation | undefined {

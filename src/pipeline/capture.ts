@@ -1,9 +1,10 @@
 /** One capture being read: bytes in, numbered events out, and what is known about the whole. */
 import type { Bad, BinaryCollector, CaptureFacts, Lost, Parser } from '../model/collector.ts';
+import { UserError } from '../model/errors.ts';
 import type { InputSummary } from '../model/report.ts';
 import type { Shift } from './align.ts';
 import type { Known, Member } from './capture-directory.ts';
-import { detect, HEAD } from './detect.ts';
+import { detect, HEAD, isSniffedAs } from './detect.ts';
 import { createIntake } from './intake.ts';
 import { createLineSplitter } from './lines.ts';
 import { type OpenFile, openRandomAccess, spool } from './random-access.ts';
@@ -73,6 +74,7 @@ async function readChunks(
   }
   const head = Buffer.concat(first);
   const collector = detect(path, head, format);
+  const isForced = format !== undefined && known === undefined && !isSniffedAs(collector, head);
 
   const intake = createIntake(path, collector.name, input, shift);
   const { summary, facts, bad, losses, sink, take } = intake;
@@ -98,6 +100,7 @@ async function readChunks(
     splitter.end();
     parser.end();
     tellCut(splitter.lines);
+    refuseWrongFormat();
     intake.release();
     yield take(splitter.lines);
   }
@@ -111,6 +114,7 @@ async function readChunks(
       file.close();
     }
     tellCut(records);
+    refuseWrongFormat();
     intake.release();
     yield take(records);
   }
@@ -118,8 +122,17 @@ async function readChunks(
   function tellCut(line: number): void {
     const { cut } = source.progress;
     if (cut === undefined) return;
-    sink.lost({ where: 'before', line });
+    sink.lost({ where: 'end', line });
     sink.facts({ reading: { cut } });
+  }
+
+  function refuseWrongFormat(): void {
+    if (!isForced || summary.events > 0) return;
+    throw new UserError(
+      'unrecognised',
+      `no ${collector.name} record in ${path === '-' ? 'stdin' : path}`,
+      'leave out --format to have it recognised',
+    );
   }
 
   async function wholeFile(): Promise<OpenFile> {

@@ -67,6 +67,17 @@ function unrecognised(path: string, head: Buffer): UserError {
   );
 }
 
+/** It would have been recognised as what it is read as, inside something else or not. */
+export function isSniffedAs(collector: Collector | BinaryCollector, head: Buffer): boolean {
+  const text = head.toString('latin1', 0, HEAD);
+  const wrapping = recogniseWrapping(text);
+  const named = collectors.find(({ name }) => name === collector.name);
+  return (
+    named?.sniff(text) === true ||
+    (wrapping !== undefined && named?.sniff(unwrapHead(wrapping, text)) === true)
+  );
+}
+
 /** So much of the first line is enough to see what it is. */
 const QUOTED = 32;
 

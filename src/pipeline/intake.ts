@@ -82,7 +82,8 @@ export function createIntake(path: string, format: string, input: number, shift?
       },
       lost(told) {
         const lost = Number.isSafeInteger(told.count ?? 0) ? told : { ...told, count: 1 };
-        summary.lost += lost.count ?? 1;
+        // Of what was cut off nobody knows how much it was, nor that it was anything.
+        if (lost.where !== 'end') summary.lost += lost.count ?? 1;
         losses.push(lost);
         settler.push({ kind: 'lost', lost });
       },

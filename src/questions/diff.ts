@@ -1,6 +1,7 @@
 /** Two runs compared by the fingerprints of their findings. */
 import { counts, isDamaged } from '../model/bar.ts';
 import type { DiffAnswer } from '../model/diff.ts';
+import { plural } from '../model/grouped.ts';
 import type { Finding, Report } from '../model/report.ts';
 import { DIFF_SCHEMA } from '../model/schema-id.ts';
 import { createMatcher } from './fingerprints.ts';
@@ -90,5 +91,7 @@ function warnings(a: Report, b: Report, fresh: readonly Finding[]): string[] {
     return [];
   });
   const lost = b.inputs.reduce((sum, input) => sum + input.lost, 0);
-  return lost === 0 ? notRun : [...notRun, `B lost ${lost} events: what is fixed may only be unseen`];
+  return lost === 0
+    ? notRun
+    : [...notRun, `B lost ${plural(lost, 'event')}: what is fixed may only be unseen`];
 }

@@ -67,8 +67,22 @@ describe('on captures', () => {
     expect(rules.find(({ rule }) => rule === 'busy-unload')).toEqual({
       rule: 'busy-unload',
       state: 'no',
-      reasons: [{ text: 'no syscall_exit in this capture', advice: 'modlife capture -- COMMAND' }],
+      reasons: [
+        {
+          text: 'record events/syscalls/sys_enter_delete_module and sys_exit_delete_module',
+          advice: 'modlife capture -- COMMAND',
+        },
+      ],
     });
+    for (const { reasons } of rules)
+      for (const { text } of reasons) expect(text).not.toMatch(/_fault|hung_task|syscall_e/);
+  });
+
+  test("a kernel's log alone answers no rule fully", async () => {
+    const { report } = await analyze(['samples/kernel-log/6.1-stuck-unload-dmesg.txt']);
+    const { rules } = doctorCaptures(report, []);
+    expect(rules.find(({ rule }) => rule === 'stuck-unload')).toMatchObject({ state: 'partly' });
+    expect(rules.filter(({ state }) => state === 'yes')).toEqual([]);
   });
 
   test('what was recorded and did not happen is not asked for again', async () => {

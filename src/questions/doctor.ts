@@ -1,6 +1,6 @@
 /** Doctor: which rules can be decided, on a machine or from captures, and what would help with the rest. */
 import type { DoctorAnswer, RuleHealth } from '../model/answers.ts';
-import { grouped } from '../model/grouped.ts';
+import { grouped, plural } from '../model/grouped.ts';
 import type { Manifest, Plan } from '../model/manifest.ts';
 import { type InputSummary, type Report, type RuleId, ruleIds } from '../model/report.ts';
 
@@ -50,7 +50,18 @@ function ranHealth(rule: RuleId, { inputs }: Report, manifests: readonly Manifes
   const lost = inputs.reduce((sum, input) => sum + input.lost, 0);
   const reasons = [
     ...planned,
+    ...(isLogAlone(inputs)
+      ? [
+          {
+            text: "the kernel's log alone tells of harm, not of what led to it: most verdicts are possible at most",
+            advice: RECORD[rule] ?? CAPTURE,
+          },
+        ]
+      : []),
     ...(lost === 0 ? [] : [{ text: 'events were lost, so its verdicts are possible at most' }]),
+    ...(inputs.some(({ reading }) => reading?.cut !== undefined)
+      ? [{ text: 'a file is cut off, so what the rest could overturn is possible at most' }]
+      : []),
   ];
   return { rule, state: reasons.length === 0 ? 'yes' : 'partly', reasons };
 }
@@ -61,11 +72,22 @@ function idleHealth(rule: RuleId, because: string, manifests: readonly Manifest[
     .map(({ plan }) => healthByPlan(rule, plan));
   const barred = planned.filter(({ state }) => state === 'no');
   if (barred.length > 0) return { rule, state: 'no', reasons: barred.flatMap(({ reasons }) => reasons) };
-  const [absent = because] = because.split('; ');
+  const [absent = because, record = absent] = because.split('; ');
   if (planned.length > 0) {
     return { rule, state: 'no', reasons: [{ text: `recorded, and did not happen: ${absent}` }] };
   }
-  return { rule, state: 'no', reasons: [{ text: absent, advice: RECORD[rule] ?? CAPTURE }] };
+  return { rule, state: 'no', reasons: [{ text: record, advice: RECORD[rule] ?? CAPTURE }] };
+}
+
+/** It tells of what went wrong, and of little that led there. */
+function isLogAlone(inputs: readonly InputSummary[]): boolean {
+  return (
+    inputs.some(({ format }) => format === 'kernel-log') &&
+    inputs.every(
+      ({ format, reading }) =>
+        format === 'kallsyms' || (format === 'kernel-log' && reading?.dumped === undefined),
+    )
+  );
 }
 
 const CAPTURE = 'modlife capture -- COMMAND';
@@ -88,18 +110,35 @@ const BUFFER: Readonly<Record<string, string>> = {
   bpftrace: 'BPFTRACE_PERF_RB_PAGES=4096 record.sh …',
 };
 
-function inputTroubles({ path, format, clock, lost, bad, events }: InputSummary): DoctorAnswer['troubles'] {
+function inputTroubles({
+  path,
+  format,
+  clock,
+  lines,
+  lost,
+  bad,
+  events,
+  reading,
+}: InputSummary): DoctorAnswer['troubles'] {
   const buffer = BUFFER[format];
   return [
+    ...(reading?.cut === undefined
+      ? []
+      : [
+          {
+            text: `${path}: cut off after line ${grouped(lines)}: ${reading.cut}`,
+            advice: 'fetch it again, or pack it again',
+          },
+        ]),
     ...(lost === 0
       ? []
       : [
           {
-            text: `${path}: ${grouped(lost)} events were lost, beside ${grouped(events)} that were read`,
+            text: `${path}: ${plural(lost, 'event')} ${lost === 1 ? 'was' : 'were'} lost, beside ${grouped(events)} that were read`,
             ...(buffer === undefined ? {} : { advice: buffer }),
           },
         ]),
-    ...(bad === 0 ? [] : [{ text: `${path}: ${bad} lines could not be read` }]),
+    ...(bad === 0 ? [] : [{ text: `${path}: ${plural(bad, 'line')} could not be read` }]),
     ...(clock === 'time' || clock === 'tai' || events === 0
       ? []
       : [

@@ -4,7 +4,7 @@ import { tellsTime } from '../model/clock.ts';
 import { UserError } from '../model/errors.ts';
 import type { Standings } from '../model/standing.ts';
 import { findModule, held } from './held.ts';
-import { parseMoment } from './moment.ts';
+import { parseMoment, refuseAfterEnd } from './moment.ts';
 
 /** `ask` tells how things stood at a moment, or at the end. */
 export async function holders(
@@ -24,6 +24,7 @@ export async function holders(
   if (last === undefined && at !== undefined)
     throw new UserError('usage', `--at ${at} lies before the first event`);
   const { inputs, modules } = standings.report();
+  if (until !== undefined) refuseAfterEnd(until, `--at ${at}`, inputs);
   const standing = standings.standing(findModule(modules, module));
   return { type: 'holders', atEnd: at === undefined, ...held(standing, until ?? last ?? 0, inputs) };
 }

@@ -24,3 +24,16 @@ export function parseMoment(text: string, clock: InputSummary['clock']): number 
   const digits = (fraction ?? '').slice(0, 9).padEnd(6, '0');
   return Number(whole) * 1e9 + Number(digits.padEnd(9, '9'));
 }
+
+/** @param asked how the moment was asked for, to be named
+ *  @throws UserError where `ns` lies after all that the captures tell of */
+export function refuseAfterEnd(ns: number, asked: string, inputs: readonly InputSummary[]): void {
+  const latest = Math.max(...inputs.map(({ last, end = 0 }) => Math.max(last ?? 0, end)));
+  const clock = inputs[0]?.clock ?? 'time';
+  // A time without nanoseconds means the whole microsecond.
+  const isTime = tellsTime(clock);
+  const isLater = isTime ? Math.floor(ns / 1000) > Math.floor(latest / 1000) : ns > latest;
+  if (!isLater) return;
+  const when = isTime ? `${(Math.floor(latest / 1000) / 1e6).toFixed(6)} s` : `${latest}`;
+  throw new UserError('usage', `${asked} lies after the last event, at ${when}`);
+}

@@ -4,6 +4,7 @@ import { UserError } from '../model/errors.ts';
 import { listQueries as namedQueries } from '../store/list-queries.ts';
 import type { QueryResult, Store } from '../store/open-store.ts';
 import { findModule } from './held.ts';
+import { refuseAfterEnd } from './moment.ts';
 
 export function listQueries(): QueriesAnswer {
   return {
@@ -15,6 +16,7 @@ export function listQueries(): QueriesAnswer {
 /** @throws UserError for a module that the store does not have, naming those that it has */
 export function askNamed(store: Store, name: string, params: Readonly<Record<string, string>>): QueryAnswer {
   const answer = plain(store.query(name, params));
+  if (params.at !== undefined) refuseAfterEnd(Number(params.at), `at=${params.at}`, store.inputs());
   if (params.module !== undefined && answer.rows.length === 0) {
     const module = findModule(store.report().modules, params.module);
     if (module !== params.module) return askNamed(store, name, { ...params, module });

@@ -106,7 +106,7 @@ test('an rmmod that was refused tells who held it then', async () => {
   );
   expect(answer.verdict).toBe('idle');
   expect(answer.attempts).toMatchObject([{ outcome: 'refused', task: { comm: 'rmmod', pid: 60 } }]);
-  expect(answer.attempts[0]!.text).toContain('misc_open for cat/42');
+  expect(answer.attempts[0]!.text).toContain('cat/42 through misc_open for');
 });
 
 test('names with a dash are those with an underscore; the last load is meant', async () => {
@@ -123,7 +123,9 @@ test('names with a dash are those with an underscore; the last load is meant', a
   expect(await at()).toMatchObject({ incarnation: 2, count: 1, atEnd: true });
   expect(await at('2.5')).toMatchObject({ incarnation: 1, state: 'freed', count: 0 });
   expect(await at('5.5')).toMatchObject({ incarnation: 2, count: 0, atEnd: false });
+  expect(await at('6')).toMatchObject({ incarnation: 2, count: 1 });
   await expect(at('0.5')).rejects.toThrow('before the first event');
+  await expect(at('6.1')).rejects.toThrow('--at 6.1 lies after the last event, at 6.000000 s');
 });
 
 test('a module that somebody put too often is not to be unloaded', async () => {

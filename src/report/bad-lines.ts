@@ -7,18 +7,21 @@ import { printable } from './printable.ts';
 const QUOTED = 3;
 const INDENT = '      ';
 
-/** @param width of the terminal; '' when every line could be read */
+/** @param width of the terminal
+ *  @param strict whether --strict was given, where there is such an option
+ *  @returns '' when every line could be read */
 export function badLines(
   inputs: readonly InputSummary[],
   bad: readonly (readonly Bad[])[],
   width: number,
+  strict: boolean | undefined,
 ): string {
   const count = inputs.reduce((sum, input) => sum + input.bad, 0);
   if (count === 0) return '';
   const lines = inputs.reduce((sum, input) => sum + input.lines, 0);
   const quotes = inputs.flatMap((input, index) => (bad[index] ?? []).map((line) => ({ input, line })));
   const told = quotes.slice(0, QUOTED).map(({ input, line }) => quote(input, line, width));
-  const total = `modlife: ${grouped(count)} of ${grouped(lines)} lines could not be read (--strict makes this fatal)\n`;
+  const total = `modlife: ${grouped(count)} of ${grouped(lines)} lines could not be read${strict === false ? ' (--strict makes this fatal)' : ''}\n`;
   return told.join('') + total;
 }
 

@@ -1,6 +1,9 @@
 /** The verdict of `ci`: a screenful of a log that others read as well. */
 import type { CiAnswer } from '../model/answers.ts';
+import { isEmptySilence } from '../model/bar.ts';
+import { grouped } from '../model/grouped.ts';
 import { clip, plural, type Style, span } from './layout.ts';
+import { emptySilence } from './silence.ts';
 
 /** Lines in all: a head, the findings, how many more, what was not asked, where the capture is. */
 const LINES = 15;
@@ -20,7 +23,8 @@ export function renderCi(
     .filter((severity) => summary[severity] > 0)
     .map((severity) => plural(summary[severity], severity));
   return `${[
-    `modlife: ${counts.length === 0 ? 'nothing found' : counts.join(', ')}; ${command[0]} ended with ${signal ?? status} after ${span(elapsed)}; ${plural(events, 'event')}, ${lost === 0 ? 'none' : lost} lost`,
+    `modlife: ${counts.length > 0 ? counts.join(', ') : isEmptySilence(report) ? 'no answer' : 'nothing found'}; ${command[0]} ended with ${signal ?? status} after ${span(elapsed)}; ${plural(events, 'event')}, ${lost === 0 ? 'none' : grouped(lost)} lost`,
+    ...(isEmptySilence(report) ? [emptySilence(report)] : []),
     ...shown.map(({ severity, rule, certainty, title }) => `${severity}  ${rule}  ${certainty}  ${title}`),
     ...(loud.length > shown.length ? [`and ${loud.length - shown.length} more`] : []),
     ...(idle.length === 0 ? [] : [`not asked: ${idle.join(', ')}`]),

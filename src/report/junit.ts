@@ -61,7 +61,10 @@ function testCase({ name, result, because = '', failures, remarks }: RuleTest, r
 function failure(failures: RuleTest['failures'], report: Report): string {
   const [{ title, module, severity, certainty }] = failures as [RuleTest['failures'][number]];
   const more = failures.length === 1 ? '' : ` (and ${failures.length - 1} more)`;
-  const head = attributes({ message: `${module}: ${title}${more}`, type: `${severity}, ${certainty}` });
+  const head = attributes({
+    message: `${module === '*' ? '' : `${module}: `}${title}${more}`,
+    type: `${severity}, ${certainty}`,
+  });
   return `   <failure${head}>${stories(failures, report)}</failure>`;
 }
 

@@ -1,8 +1,9 @@
 /** Text for a terminal: wrapping, columns, colour. Widths count characters, which is right for what kernels print. */
 import { tellsTime } from '../model/clock.ts';
-import { grouped } from '../model/grouped.ts';
 import type { InputSummary } from '../model/report.ts';
 import { printable } from './printable.ts';
+
+export { plural } from '../model/grouped.ts';
 
 export interface Style {
   readonly width: number;
@@ -147,8 +148,4 @@ export function span(ns: number): string {
   if (Math.abs(ns) >= 1e9) return `${Number((ns / 1e9).toPrecision(3))} s`;
   if (Math.abs(ns) >= 1e6) return `${Number((ns / 1e6).toPrecision(3))} ms`;
   return `${Number((ns / 1e3).toPrecision(3))} µs`;
-}
-
-export function plural(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,5 @@
 /** What had to be done before a capture could be read, a line for each. */
+import { grouped } from '../model/grouped.ts';
 import type { InputSummary, Offset, Report } from '../model/report.ts';
 import { clockTime, plural, span } from './layout.ts';
 import { printable } from './printable.ts';
@@ -40,6 +41,11 @@ export function movedClock(
   return `clock moved by ${by}: ${plural(anchors, 'event')} that ${nameOf(inputs[to]?.path ?? '')} has, too`;
 }
 
-function nameOf(path: string): string {
+/** `['cut off after line 262']`; nothing of a whole one. */
+export function cutOff({ reading, lines }: InputSummary): readonly string[] {
+  return reading?.cut === undefined ? [] : [`cut off after line ${grouped(lines)}`];
+}
+
+export function nameOf(path: string): string {
   return path === '-' ? 'stdin' : printable(path);
 }

@@ -1,6 +1,7 @@
 /** The rules as tests that passed, failed or were skipped, which is what test reports can tell. */
 import { type Bar, isFailure, provesNothing } from '../model/bar.ts';
 import type { Finding, Report } from '../model/report.ts';
+import { emptySilence } from './silence.ts';
 
 export interface RuleTest {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface RuleTest {
   readonly remarks: readonly Finding[];
 }
 
-/** The capture itself comes first: where it is damaged, rules that pass prove nothing. */
+/** The capture itself comes first: where it proves nothing, neither do rules that pass. */
 export function ruleTests(report: Report, bar: Bar): readonly RuleTest[] {
   return [captureTest(report, bar), ...report.passes.map((pass) => ruleTest(pass, report, bar))];
 }
@@ -22,9 +23,7 @@ export function ruleTests(report: Report, bar: Bar): readonly RuleTest[] {
 function captureTest(report: Report, bar: Bar): RuleTest {
   const name = 'capture';
   if (!provesNothing(report, bar)) return { name, result: 'passed', failures: [], remarks: [] };
-  const total = (what: 'bad' | 'lost') => report.inputs.reduce((sum, input) => sum + input[what], 0);
-  const because = `too damaged to trust: ${total('lost')} events lost, ${total('bad')} lines unreadable`;
-  return { name, result: 'error', because, failures: [], remarks: [] };
+  return { name, result: 'error', because: emptySilence(report), failures: [], remarks: [] };
 }
 
 function ruleTest({ rule, ran, because }: Report['passes'][number], report: Report, bar: Bar): RuleTest {

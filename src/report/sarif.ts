@@ -13,11 +13,15 @@ import type {
   ThreadFlowLocation,
 } from 'sarif';
 import type { RuleAnswer } from '../model/answers.ts';
+import { type Bar, provesNothing } from '../model/bar.ts';
 import type { Evidence, Finding, InputSummary, Report, RuleId } from '../model/report.ts';
 import { renderRule } from './explain.ts';
 import { toJson } from './json.ts';
+import { plural } from './layout.ts';
 import { printable } from './printable.ts';
+import { cutOff } from './reading-notes.ts';
 import { ruleMarkdown } from './rule-markdown.ts';
+import { emptySilence } from './silence.ts';
 import { eventInWords } from './text.ts';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
@@ -26,7 +30,7 @@ const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 const RANK: Readonly<Record<Finding['certainty'], number>> = { observed: 100, predicted: 60, possible: 30 };
 
 /** @param rules every rule there is, in the order of the report's passes */
-export function toSarif(report: Report, rules: readonly RuleAnswer[]): string {
+export function toSarif(report: Report, rules: readonly RuleAnswer[], bar: Bar): string {
   const order = rules.map(({ rule }) => rule);
   const log: Log = {
     $schema: SCHEMA,
@@ -46,7 +50,11 @@ export function toSarif(report: Report, rules: readonly RuleAnswer[]): string {
           },
         },
         invocations: [
-          { executionSuccessful: true, toolExecutionNotifications: notifications(report, order) },
+          {
+            // What the format asks for is whether the tool did its job, whatever it found.
+            executionSuccessful: !provesNothing(report, bar),
+            toolExecutionNotifications: notifications(report, order, bar),
+          },
         ],
         artifacts: report.inputs.map(artifact),
         results: report.findings.map((finding) => result(finding, report.inputs, order)),
@@ -72,13 +80,13 @@ const NOTIFICATIONS = {
   'events-lost': 'the tracer lost events',
   'lines-unreadable': 'lines of the capture could not be read',
   'suppression-idle': 'a suppression has expired or suppresses nothing',
+  'cut-off': 'the file ends before its end',
+  'proves-nothing': 'the capture is too damaged, or has too little in it, for silence to mean anything',
 } as const;
 
 /** What was not asked cannot have been answered, and what was lost may have been it. */
-function notifications(
-  { passes, inputs, suppressions = [] }: Report,
-  order: readonly RuleId[],
-): Notification[] {
+function notifications(report: Report, order: readonly RuleId[], bar: Bar): Notification[] {
+  const { passes, inputs, suppressions = [] } = report;
   const notify = (
     id: keyof typeof NOTIFICATIONS,
     level: Notification['level'],
@@ -89,6 +97,7 @@ function notifications(
     message: message(text),
   });
   return [
+    ...(provesNothing(report, bar) ? [notify('proves-nothing', 'error', `${emptySilence(report)}.`)] : []),
     ...passes
       .filter(({ ran }) => !ran)
       .map(({ rule, because = 'its events are absent' }) => ({
@@ -98,12 +107,18 @@ function notifications(
     ...inputs.flatMap((input, index) => {
       const locations = [{ physicalLocation: { artifactLocation: artifactLocation(input, index) } }];
       return [
+        ...cutOff(input).map((text) => ({ ...notify('cut-off', 'warning', text), locations })),
         ...(input.lost === 0
           ? []
-          : [{ ...notify('events-lost', 'warning', `${input.lost} events lost`), locations }]),
+          : [{ ...notify('events-lost', 'warning', `${plural(input.lost, 'event')} lost`), locations }]),
         ...(input.bad === 0
           ? []
-          : [{ ...notify('lines-unreadable', 'warning', `${input.bad} lines unreadable`), locations }]),
+          : [
+              {
+                ...notify('lines-unreadable', 'warning', `${plural(input.bad, 'line')} unreadable`),
+                locations,
+              },
+            ]),
       ];
     }),
     ...suppressions
@@ -154,7 +169,7 @@ function result(finding: Finding, inputs: readonly InputSummary[], order: readon
     level: severity,
     rank: RANK[certainty],
     message: message(
-      `In ${module}: ${finding.title}. ${finding.detail}${because === undefined ? '' : ` Doubt: ${because}.`}`,
+      `${module === '*' ? '' : `In ${module}: `}${finding.title}. ${finding.detail}${because === undefined ? '' : ` Doubt: ${because}.`}`,
     ),
     locations: [
       {

@@ -92,7 +92,7 @@ test('where to look is said as an editor takes it', () => {
 
 test('many rules that could not run are named, few are explained', () => {
   const idle = (rule: Finding['rule']) => ({ rule, ran: false, because: 'no such events' });
-  const few = { ...report([]), passes: [idle('ref-leak')] };
+  const few = { ...report([]), passes: [idle('ref-leak'), { rule: 'early-put' as const, ran: true }] };
   expect(toText(few, style)).toContain('Nothing found.\nNot run: ref-leak (no such events); `modlife doctor');
   const many = { ...report([]), passes: (['ref-leak', 'early-put', 'text-in-use'] as const).map(idle) };
   expect(toText(many, style)).toContain('Not run, for want of events: ref-leak, early-put, text-in-use;');

@@ -1,5 +1,5 @@
 /** A Report as a person reads it in a terminal: a screen for each finding at most. */
-import { counts } from '../model/bar.ts';
+import { type Bar, counts, isEmptySilence, provesNothing } from '../model/bar.ts';
 import { tellsTime } from '../model/clock.ts';
 import { grouped } from '../model/grouped.ts';
 import type { Evidence, Finding, InputSummary, ModuleSummary, Report } from '../model/report.ts';
@@ -15,7 +15,9 @@ import {
   span,
   wrap,
 } from './layout.ts';
-import { letGoInWords, movedClock } from './reading-notes.ts';
+import { cutOff, letGoInWords, movedClock } from './reading-notes.ts';
+import { shellWord } from './shell-word.ts';
+import { emptySilence } from './silence.ts';
 
 /** Lines of one finding at most, as long as that leaves room for this much evidence; the rest is in --json. */
 const SCREEN = 24;
@@ -25,7 +27,8 @@ const CANDIDATES = 2;
 const MODULES = 8;
 const NOTES = 6;
 
-export function toText(report: Report, style: Style): string {
+/** @param bar where the exit status follows from it */
+export function toText(report: Report, style: Style, bar?: Bar): string {
   const counted = report.findings.filter(counts);
   const loud = counted.filter(({ severity }) => severity !== 'note');
   const notes = counted.filter(({ severity }) => severity === 'note');
@@ -34,7 +37,7 @@ export function toText(report: Report, style: Style): string {
       .filter(({ capture, format }) => capture === undefined || format !== 'kallsyms')
       .map((input) => inputLine(input, report.inputs, style))
       .join('\n'),
-    modules(report.modules, style),
+    modules(report, style),
     ...loud.map((finding) => story(finding, report, style)),
     [
       ...notes.slice(0, NOTES).map((finding) => note(finding, report, style)),
@@ -46,7 +49,7 @@ export function toText(report: Report, style: Style): string {
       .filter((finding) => !counts(finding))
       .map((finding) => beside('not counted  ', `${inBrief(finding)} (${whyNotCounted(finding)})`, style))
       .join('\n'),
-    verdict(report, style),
+    verdict(report, style, bar),
   ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
@@ -58,7 +61,12 @@ function inputLine(input: InputSummary, inputs: readonly InputSummary[], style: 
     input.format,
     ...(input.kernel === undefined ? [] : [`Linux ${input.kernel}`]),
     plural(input.events, 'event'),
-    input.lost === 0 ? 'none lost' : `${grouped(input.lost)} lost`,
+    ...cutOff(input),
+    ...(input.lost > 0
+      ? [`${grouped(input.lost)} lost`]
+      : input.reading?.cut === undefined
+        ? ['none lost']
+        : []),
     ...(input.bad === 0 ? [] : [`${plural(input.bad, 'line')} unreadable`]),
     ...(input.first === null || input.last === null || !tellsTime(input.clock)
       ? []
@@ -75,27 +83,47 @@ function pathName({ path }: InputSummary, room: number): string {
   return path === '-' ? 'stdin' : clipStart(path, room);
 }
 
-function modules(list: readonly ModuleSummary[], style: Style): string {
+function modules(report: Report, style: Style): string {
+  const list = report.modules;
   // Gets beside puts would not add up: the loader's own put has no get.
   const busiest = [...list].sort((a, b) => b.held - a.held || b.gets + b.puts - (a.gets + a.puts));
   const lines = busiest.slice(0, MODULES).map(({ module, incarnations, gets, held, state }) => {
     const loads = incarnations === 1 ? '' : `, ${incarnations} loads`;
-    const now =
-      held > 0 && state !== 'freed' ? `${state}, ${held} held` : state === 'live' ? 'live, idle' : state;
+    const now = isHeld({ held, state }) ? `${state}, ${held} held` : state === 'live' ? 'live, idle' : state;
     return `  ${clip(module, 24).padEnd(24)} ${now}${loads}, taken ${plural(gets, 'time')}`;
   });
   if (list.length > MODULES) {
     const rest = list.length - MODULES;
     lines.push(paint(`  and ${rest} more (modlife query modules lists all)`, 'dim', style));
   }
+  const asked = refused(report) ?? busiest.find(isHeld)?.module;
+  const capture = captureName(report);
+  if (asked !== undefined && capture !== undefined)
+    lines.push(wrap(`who holds it: modlife why-busy ${shellWord(asked)} ${capture}`, style, '    ', '  '));
   return lines.join('\n');
+}
+
+function isHeld({ held, state }: Pick<ModuleSummary, 'held' | 'state'>): boolean {
+  return held > 0 && state !== 'freed';
+}
+
+function refused({ findings }: Report): string | undefined {
+  return findings.findLast(({ rule }) => rule === 'busy-unload')?.module;
+}
+
+/** To ask about it again; undefined of a live recording, which is no file. */
+function captureName({ inputs }: Report): string | undefined {
+  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
+  const [path = '-'] = paths.size === 1 ? paths : [];
+  if (path === 'live') return undefined;
+  return path === '-' ? 'CAPTURE' : shellWord(path);
 }
 
 /** A finding with its evidence, a screen at most. */
 export function story(finding: Finding, report: Report, style: Style): string {
   const ink = finding.severity === 'error' ? 'red' : 'yellow';
   const head = clip(
-    `${finding.severity}  ${finding.rule}  in ${finding.module}`,
+    `${finding.severity}  ${finding.rule}${finding.module === '*' ? '' : `  in ${finding.module}`}`,
     style.width - finding.certainty.length - 2,
   );
   const gap = style.width - head.length - finding.certainty.length;
@@ -193,9 +221,11 @@ export function eventInWords({ role, symbol }: Evidence, module: string): string
 
 function note(finding: Finding, report: Report, style: Style): string {
   const doubt = finding.because === undefined ? '' : ` (${finding.because})`;
+  // They are the answer to what a refusal makes one ask.
+  const holders = finding.rule === 'busy-unload' ? `. ${finding.detail}` : '';
   const { ns, input } = finding.at;
   const time = clockTime(ns, report.inputs[input]?.clock ?? 'time');
-  return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}`, style);
+  return beside('note  ', `${time}  ${finding.rule}: ${finding.title}${doubt}${holders}`, style);
 }
 
 /** In a line or two. */
@@ -209,7 +239,14 @@ export function whyNotCounted({ suppressed }: Finding): string {
   return `suppressed${until}: ${suppressed.reason}`;
 }
 
-function verdict(report: Report, style: Style): string {
+function verdict(report: Report, style: Style, bar: Bar | undefined): string {
+  return [found(report), silence(report, bar), letGoInWords(report), notRun(report)]
+    .filter((line) => line !== '')
+    .map((line) => wrap(line, style, '  ', ''))
+    .join('\n');
+}
+
+function found(report: Report): string {
   const { error, warning, note } = report.summary;
   const kinds = [
     ...(error === 0 ? [] : [plural(error, 'error')]),
@@ -218,25 +255,30 @@ function verdict(report: Report, style: Style): string {
   ];
   const uncounted = report.findings.length - error - warning - note;
   const aside = uncounted === 0 ? '' : ` (${uncounted} not counted)`;
-  const found = `${kinds.join(', ') || 'Nothing found'}${aside}.`;
-  return [found, letGoInWords(report), notRun(report)]
-    .filter((line) => line !== '')
-    .map((line) => wrap(line, style, '  ', ''))
-    .join('\n');
+  // Silence that is no answer is told as that alone.
+  if (report.findings.length === 0 && isEmptySilence(report)) return '';
+  return `${kinds.join(', ') || 'Nothing found'}${aside}.`;
+}
+
+function silence(report: Report, bar: Bar | undefined): string {
+  if (!isEmptySilence(report)) return '';
+  const status =
+    bar !== undefined && provesNothing(report, bar)
+      ? ' Exit status 3; --allow-gaps takes this for an answer.'
+      : '';
+  return `${emptySilence(report)}.${status}`;
 }
 
 /** With more of them, why each did not run is for those who ask. */
 const REASONS = 2;
 
 /** What was not asked cannot have been answered: never "clean". */
-function notRun({ passes, inputs }: Report): string {
-  const idle = passes.filter(({ ran }) => !ran);
+function notRun(report: Report): string {
+  const idle = report.passes.filter(({ ran }) => !ran);
   if (idle.length === 0) return '';
-  const paths = new Set(inputs.map(({ path, capture = path }) => capture));
-  const [path = '-'] = paths.size === 1 ? paths : [];
-  // A live recording is no file; of this machine doctor speaks without one.
-  const of = path === '-' ? ' CAPTURE' : path === 'live' ? '' : ` ${path}`;
-  const doctor = `\`modlife doctor${of}\` says how to record them`;
+  const capture = captureName(report);
+  // Of this machine doctor speaks without a file.
+  const doctor = `\`modlife doctor${capture === undefined ? '' : ` ${capture}`}\` says how to record them`;
   if (idle.length > REASONS)
     return `Not run, for want of events: ${idle.map(({ rule }) => rule).join(', ')}; ${doctor}.`;
   // The reason, without what to record.

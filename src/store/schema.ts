@@ -85,7 +85,7 @@ CREATE TABLE inputs (
 CREATE TABLE losses (
   input INTEGER NOT NULL REFERENCES inputs,
   line INTEGER NOT NULL,
-  place TEXT NOT NULL,       -- before | anywhere | head
+  place TEXT NOT NULL,       -- before | anywhere | head | end
   count INTEGER,             -- NULL: the tracer does not say how many
   cpu INTEGER,
   after INTEGER NOT NULL,    -- seq of the event before it, 0 for none

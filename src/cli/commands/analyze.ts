@@ -36,11 +36,19 @@ export function registerAnalyze(command: Command, run: Run): void {
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )
-    .option('--allow-gaps', 'exit 0, not 3, for a damaged capture without findings')
+    .option('--allow-gaps', 'exit 0, not 3, where finding nothing proves nothing')
     .option('--strict', 'exit 2 when a line could not be read')
     .option('-o, --output <file>', 'write there instead of to stdout');
   addTriageOptions(command)
-    .addHelpText('after', '\nExample: modlife analyze --fail-on warning boot.trace')
+    .addHelpText(
+      'after',
+      `
+Status 3: nothing worse than a note was found, but no rule found its events, or
+the capture is damaged: more events lost and lines unreadable than events read,
+or a packed file that is cut off.
+
+Example: modlife analyze --fail-on warning boot.trace`,
+    )
     .action(async (paths: string[], options: Options) => {
       const { inputsOf } = await import('../inputs.ts');
       const { io } = run;
@@ -54,7 +62,10 @@ export function registerAnalyze(command: Command, run: Run): void {
       ]);
       for (const path of [output, db]) if (path !== undefined) refuseInput(path, inputs);
       const wanted = await readTriage(options, inputs, io);
-      const report = triage((await read(inputs, { format, db }, io)).report, wanted);
+      const report = triage(
+        (await read(inputs, { format, db, strict: options.strict === true }, io)).report,
+        wanted,
+      );
       io.stderr.write(idleSuppressions(report));
       const isFile = output !== undefined && output !== '-';
       const bar = { failOn: options.failOn, allowGaps: options.allowGaps === true };

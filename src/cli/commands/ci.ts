@@ -26,7 +26,7 @@ export function registerCi(command: Command, run: Run): void {
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )
-    .option('--allow-gaps', 'exit 0, not 3, for a damaged capture without findings')
+    .option('--allow-gaps', 'exit 0, not 3, where finding nothing proves nothing')
     .option('--json', 'the verdict as JSON, the findings document in it')
     .addHelpText('after', '\nExample: modlife ci -m mydrv -- make -C tools/testing/selftests run_tests')
     .action(async (command: string[], options: Options) => {

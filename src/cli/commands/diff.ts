@@ -17,7 +17,7 @@ export function registerDiff(command: Command, run: Run): void {
         .choices(['error', 'warning', 'note'])
         .default('error'),
     )
-    .option('--allow-gaps', 'exit 0, not 3, when the second is damaged and shows nothing new')
+    .option('--allow-gaps', 'exit 0, not 3, when the second shows nothing new, which proves nothing')
     .addHelpText(
       'after',
       `

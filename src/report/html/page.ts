@@ -5,6 +5,7 @@
  * charts is JSON that no script element can be ended by, and the page's own policy allows nothing but the two scripts
  * and the style named by their hash: no request of any kind, no inline handler, no style attribute.
  */
+import { isEmptySilence } from '../../model/bar.ts';
 import type { Dossier } from '../../model/dossier.ts';
 import type { Finding } from '../../model/report.ts';
 import { plural } from '../layout.ts';
@@ -76,13 +77,14 @@ function unquoted(policy: string): Html {
   return verbatim(policy);
 }
 
-function title({ report: { summary } }: Dossier): string {
-  const { error, warning } = summary;
+function title({ report }: Dossier): string {
+  const { error, warning } = report.summary;
   const counts = [
     ...(error === 0 ? [] : [plural(error, 'error')]),
     ...(warning === 0 ? [] : [plural(warning, 'warning')]),
   ];
-  return counts.length === 0 ? 'Nothing found' : counts.join(', ');
+  if (counts.length > 0) return counts.join(', ');
+  return isEmptySilence(report) ? 'No answer' : 'Nothing found';
 }
 
 function findings({ report, rules, lines: source }: Dossier, idOf: IdOf): Html {

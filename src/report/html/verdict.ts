@@ -1,10 +1,10 @@
 /** The answer in one look: is there a bug, where, what to do, and how far to believe it. */
-import { isDamaged } from '../../model/bar.ts';
+import { isDamaged, wasAsked } from '../../model/bar.ts';
 import { tellsTime } from '../../model/clock.ts';
 import { grouped } from '../../model/grouped.ts';
 import type { Finding, Report } from '../../model/report.ts';
 import { plural, span } from '../layout.ts';
-import { letGoInWords } from '../reading-notes.ts';
+import { cutOff, letGoInWords } from '../reading-notes.ts';
 import { type Html, html, sentence } from './markup.ts';
 import { type IdOf, pathName } from './names.ts';
 
@@ -29,6 +29,7 @@ ${trust(report)}
 function headline(report: Report, loud: readonly Finding[]): Html {
   const { summary } = report;
   if (loud.length === 0) {
+    if (!wasAsked(report)) return html`Nothing could be asked of this capture`;
     if (isDamaged(report)) return html`Nothing found, but this capture is too damaged to tell`;
     return isWeak(report)
       ? html`Nothing found, in a capture that shows only a part`
@@ -100,6 +101,7 @@ function trust(report: Report): Html {
       sum((input) => input.events),
       'event',
     )}${covered}</li>`,
+    ...inputs.flatMap(cutOff).map((text) => html`<li class="poor">${text}</li>`),
     lost === 0
       ? html`<li class="good">none lost</li>`
       : html`<li class="poor">${plural(lost, 'event')} lost</li>`,
@@ -115,5 +117,8 @@ function trust(report: Report): Html {
 /** Something is missing, so that silence proves less. */
 function isWeak({ inputs, passes }: Report): boolean {
   const idle = passes.filter(({ ran }) => !ran).length;
-  return inputs.some(({ bad, lost }) => bad + lost > 0) || idle >= passes.length / 2;
+  return (
+    inputs.some(({ bad, lost, reading }) => bad + lost > 0 || reading?.cut !== undefined) ||
+    idle >= passes.length / 2
+  );
 }

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { analyze } from '../pipeline/analyze.ts';
+
+test.each([
+  ['6.1-no-owner', '.owner = THIS_MODULE'],
+  ['6.1-kthread-outlives', 'kthread_stop()'],
+  ['6.1-init-fails-timer-pending', 'timer_shutdown_sync()'],
+  ['lab/6.12-text-in-use-rcu', 'rcu_barrier()'],
+])('%s: the fix is for what is claimed there', async (sample, cure) => {
+  const { report } = await analyze([`samples/tracefs/${sample}.txt`]);
+  const texts = report.findings.filter(({ rule }) => rule === 'text-in-use').map(({ fix }) => fix.text);
+  expect(texts.length).toBeGreaterThan(0);
+  const cures = ['.owner', 'kthread_stop()', 'timer_shutdown_sync()', 'rcu_barrier()'];
+  for (const text of texts) expect(cures.filter((one) => text.includes(one))).toEqual([cure.split(' ')[0]]);
+});
