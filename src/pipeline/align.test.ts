@@ -97,6 +97,31 @@ describe('captures of two boots', () => {
   });
 
   /** Invented. */
+  // Invented, as the next ones: every twentieth of a second one task takes a reference.
+  const record = (at: number) =>
+    `            bash-20      [000] .....   ${(100 + at / 20).toFixed(6)}: module_get: m call_site=f refcnt=2\n`;
+
+  test('are not seen where one has but a tenth of the other', async () => {
+    const whole = Array.from({ length: 60 }, (_, at) => record(at));
+    const tenth = whole.filter((_, at) => at % 10 === 5);
+    const [all, few] = [join(folder, 'whole.txt'), join(folder, 'tenth.txt')];
+    writeFileSync(all, whole.join(''));
+    writeFileSync(few, tenth.join(''));
+    const { inputs } = await reportOf(all, few);
+    expect(inputs[1]!.reading?.repeated).toBe(tenth.length);
+  });
+
+  test('are seen where few share a time by chance, unless events were lost', async () => {
+    const lost = 'CPU:0 [LOST 9 EVENTS]\n';
+    const [one, other] = [join(folder, 'one.txt'), join(folder, 'other.txt')];
+    writeFileSync(one, Array.from({ length: 40 }, (_, at) => record(at)).join(''));
+    const between = [record(3), ...Array.from({ length: 30 }, (_, at) => record(at + 3.5))];
+    writeFileSync(other, between.join(''));
+    await expect(reportOf(one, other)).rejects.toThrow('two boots');
+    writeFileSync(other, [between[0], lost, ...between.slice(1)].join(''));
+    await expect(reportOf(one, other)).resolves.toBeDefined();
+  });
+
   test('are not seen in captures that left out something else each', async () => {
     const file = (name: string, lines: readonly string[]) => {
       const path = join(folder, name);

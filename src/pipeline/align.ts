@@ -28,6 +28,7 @@ interface Survey {
   readonly kernel: string | undefined;
   /** A kernel log, whose clock may be off in any case. */
   readonly log: boolean;
+  readonly lossy: boolean;
   /** When the events happened that another capture may have, too: by kind, task and module, in order. */
   readonly times: ReadonlyMap<string, Times>;
   /** Also of probed functions, and by CPU: another capture on the same clock has them unless it left out this kind of
@@ -51,6 +52,8 @@ const AGREE = 2e6;
 const ROUNDED = 1e3;
 const MOST_KEYS = 1 << 14;
 const MOST_TIMES = 64;
+/** Of so many events that another capture should have, one is there by chance. */
+const BY_CHANCE = 4;
 /** Fewer events than this that another capture should have prove nothing. */
 const ENOUGH = 8;
 
@@ -140,7 +143,8 @@ async function surveyOf(member: Member, input: number): Promise<Survey | undefin
   const { facts, summary } = capture;
   if (facts.preamble === true) return undefined;
   const { clock, kernel } = summary;
-  return { path: member.path, input, clock, kernel, log: facts.aside === true, times, places, tasks };
+  const [log, lossy] = [facts.aside === true, summary.lost > 0];
+  return { path: member.path, input, clock, kernel, log, lossy, times, places, tasks };
 }
 
 function note(times: Map<string, Times>, key: string, ts: Nanoseconds): void {
@@ -180,8 +184,9 @@ function refuseTwoBoots(a: Survey, b: Survey): void {
   if (ofA.times.length === 0 || ofB.times.length === 0) return;
   const times = [...ofA.times, ...ofB.times].sort((x, y) => x - y);
   if (times.length < ENOUGH) return;
-  // With so many events some are at one time by chance.
-  if ((ofA.shared + ofB.shared) * 4 > times.length) return;
+  // With so many events some are at one time by chance; where some were lost, it is no chance that others are.
+  const by = a.lossy || b.lossy ? Number.POSITIVE_INFINITY : BY_CHANCE;
+  if ([ofA, ofB].some(({ shared, times }) => shared > 0 && shared * by > times.length)) return;
   const [from, to] = [times[0]!, times.at(-1)!].map((ns) => (ns / 1e9).toFixed(1));
   throw new UserError(
     'unmergeable',
