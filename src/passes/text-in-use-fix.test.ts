@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { analyze } from '../pipeline/analyze.ts';
+import { fixOfDeferred } from './text-in-use-fix.ts';
 
 test.each([
   ['6.1-no-owner', '.owner = THIS_MODULE'],
@@ -12,4 +13,12 @@ test.each([
   expect(texts.length).toBeGreaterThan(0);
   const cures = ['.owner', 'kthread_stop()', 'timer_shutdown_sync()', 'rcu_barrier()'];
   for (const text of texts) expect(cures.filter((one) => text.includes(one))).toEqual([cure.split(' ')[0]]);
+});
+
+test("a timer of the core's that queues work of a kthread worker is ended as that work", () => {
+  const timer = (symbol: string) => ({ kind: 'timer_start', fn: { text: symbol, symbol } }) as const;
+  expect(fixOfDeferred(timer('kthread_delayed_work_timer_fn')).text).toContain(
+    'kthread_cancel_delayed_work_sync()',
+  );
+  expect(fixOfDeferred(timer('foo_tick')).text).not.toContain('kthread');
 });

@@ -1,7 +1,7 @@
 /** How each kind of claim that needs the text is ended before exit returns; the rule's own fix names them all. */
 import type { Call } from '../lifetime/calls.ts';
-import { deferredSteps } from '../model/deferred.ts';
-import type { DeferredKind } from '../model/event.ts';
+import { deferredSteps, KTHREAD_DELAY } from '../model/deferred.ts';
+import type { DeferredEvent } from '../model/event.ts';
 import type { Finding } from '../model/report.ts';
 import { rules } from './rules.ts';
 
@@ -14,7 +14,7 @@ const TEXTS: Readonly<Record<Kind, string>> = {
   'a work item':
     'Have exit call cancel_work_sync() or cancel_delayed_work_sync() after the last that queues it.',
   "a worker's":
-    'Have exit call kthread_cancel_work_sync(), or kthread_destroy_worker(), after the last that queues it.',
+    'Have exit call kthread_cancel_work_sync() or kthread_cancel_delayed_work_sync() after the last that queues it, or kthread_destroy_worker().',
   'an RCU callback':
     'Have exit call rcu_barrier() after the last call_rcu(); synchronize_rcu() does not wait for callbacks.',
   'a file': 'Set .owner = THIS_MODULE in its file_operations, so that an open file keeps the module loaded.',
@@ -27,8 +27,9 @@ export function fixOf(kind: Kind): Finding['fix'] {
 }
 
 /** @param armed the event that armed or queued it */
-export function fixOfDeferred(armed: DeferredKind): Finding['fix'] {
-  return fixOf(armed.startsWith('sched_kthread_work') ? "a worker's" : deferredSteps[armed].what);
+export function fixOfDeferred({ kind, fn }: Pick<DeferredEvent, 'kind' | 'fn'>): Finding['fix'] {
+  const isWorkers = kind.startsWith('sched_kthread_work') || fn?.symbol === KTHREAD_DELAY;
+  return fixOf(isWorkers ? "a worker's" : deferredSteps[kind].what);
 }
 
 /** Of a worker thread nothing but its work can be waited for. */

@@ -324,7 +324,7 @@ function pending(
           ]),
     ].join(' '),
     culprit: { code: claim.fn, event: claim.armed },
-    fix: fixOfDeferred(claim.armed.kind),
+    fix: fixOfDeferred(claim.armed),
     evidence: inOrder(unloadStory(freed), [
       ...(isArmed ? [evidence(`${what} is armed`, claim.armed, claim.fn)] : []),
       ...(claim.running === undefined ? [] : [evidence(`${what} runs`, claim.running, claim.fn)]),
