@@ -8,6 +8,7 @@ import { bareSymbol, placeName } from '../lifetime/sites.ts';
 import type { Lost } from '../model/collector.ts';
 import type { Code, Event } from '../model/event.ts';
 import { fingerprint } from '../model/fingerprint.ts';
+import { plural } from '../model/grouped.ts';
 import type { Evidence, Finding, RuleId } from '../model/report.ts';
 import { rules } from './rules.ts';
 
@@ -117,7 +118,7 @@ export function doubt(
     if (lost.where === 'head' || lost.where === 'let-go') {
       const became =
         lost.where === 'head' ? 'overwritten before the trace was read' : 'let go of by the store';
-      if (incarnation.load === undefined) return `the oldest ${countOf(lost)} were ${became}`;
+      if (incarnation.load === undefined) return `the oldest ${countOf(lost)} ${were(lost)} ${became}`;
       continue;
     }
     const isWithin =
@@ -146,11 +147,15 @@ function reason(lost: Lost): string {
   if (lost.where === 'end') return `the file is cut off after line ${lost.line}`;
   return lost.where === 'anywhere'
     ? `the tracer lost ${countOf(lost)} and does not say where`
-    : `${countOf(lost)} were lost${onCpu(lost)} before line ${lost.line}`;
+    : `${countOf(lost)} ${were(lost)} lost${onCpu(lost)} before line ${lost.line}`;
 }
 
 function countOf({ count }: Lost): string {
-  return count === undefined ? 'events' : `${count} events`;
+  return count === undefined ? 'events' : plural(count, 'event');
+}
+
+function were({ count }: Lost): string {
+  return count === 1 ? 'was' : 'were';
 }
 
 /** A source that began anew lost what it lost on all of them. */
