@@ -109,7 +109,8 @@ const FAULT = /(BUG: unable to handle [^\n]*|kernel BUG at \S+|WARNING: [^\n]*|O
  */
 export function createEventReader(returnOrder: 'caller-first' | 'function-first'): EventReader {
   const code = createCodeTable();
-  /** Timers, work items and heads whose function lies in a module, or queues one that may: others are not worth an event. */
+  /** Timers, work items and heads whose function lies in a module, or queues one that may: others are not worth an
+   *  event. */
   const watched = new Set<string>();
   const dumping = new Set<number>();
   /** System calls that unload, entered and not returned. */

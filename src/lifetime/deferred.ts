@@ -25,6 +25,8 @@ export function createDeferredClaims(
   const claims = new Map<string, Deferred>();
   /** Pending when their module was freed; they may run yet. */
   const orphans = new Map<string, Deferred>();
+  /** By task, in the order they began: an interrupt borrows the task of a work item. */
+  const running = new Map<number, Set<Deferred>>();
   /** By its timer, the function of a delayed work item, as seen when it was queued the last time. */
   const delayed = new Map<string, Code>();
   /** Timers of delayed work items that expire, until they queue it. */
@@ -42,9 +44,6 @@ export function createDeferredClaims(
     delayed.set(timer, event.fn);
     if (orphan !== undefined) orphans.set(event.object, orphan);
   }
-
-  /** By task, in the order they began: an interrupt borrows the task of a work item. */
-  const running = new Map<number, Set<Deferred>>();
 
   function begin(claim: Deferred, event: DeferredEvent): void {
     over(claim);

@@ -282,11 +282,14 @@ export function createUnloading(
       const owner = ownerNow(call, current.values());
       // A module with users is not the one that is going.
       if (owner !== undefined && owner.count.users > 0) return;
+      const concerned = [...unloads.values()].filter(
+        (unload) => unload.pid !== returned.pid && call !== unload.exit && !isOfAnother(unload, owner),
+      );
+      if (concerned.length === 0) return;
       const item = deferred.runningIn(returned.pid);
+      if (item !== undefined || isInItem(call)) inItems.add(call);
       after.set(call, afterReturn(returned, item?.armed.queue));
-      for (const unload of unloads.values()) {
-        if (unload.pid === returned.pid || call === unload.exit || isOfAnother(unload, owner)) continue;
-        if (item !== undefined || isInItem(call)) inItems.add(call);
+      for (const unload of concerned) {
         if (unload.returned.push(call) > RETURNED) unload.returned.shift();
       }
     },

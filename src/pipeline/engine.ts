@@ -76,6 +76,7 @@ export function createEngine({ onFinding, onChange }: EngineOptions = {}): Engin
     const loss = ledger.losses.at(-1)!;
     const first =
       loss.lost.where === 'anywhere' ? 0 : 1 + firm.findLastIndex(({ ts }) => ts < (loss.from?.ts ?? 0));
+    if (first === firm.length) return;
     const reached = firm.slice(first);
     firm = firm.slice(0, first);
     for (const verdict of reached) {
